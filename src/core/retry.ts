@@ -1,0 +1,64 @@
+import { BootstrapError } from './errors.ts';
+import type { HostReader, HttpResponse } from './types.ts';
+
+export interface RetryOptions {
+  /** Tries in all, the first included. Default 5. */
+  readonly attempts?: number;
+  /** No new try starts later than this after the first. Default 120 s. */
+  readonly deadlineSeconds?: number;
+  /** Told before each pause. */
+  readonly onRetry?: (error: BootstrapError, pauseMs: number) => void;
+}
+
+const retryable: ReadonlySet<string> = new Set(['unreachable', 'upstream-refused', 'checksum-mismatch']);
+
+/**
+ * Runs `attempt` until it succeeds, as long as it fails in a way that may pass: no answer, an answer of 429 or 5xx, a
+ * body that is not what it should be. Pauses of 0.5, 1, 2, 4 ... s; a `retryAfterSeconds` on the error's cause is heeded.
+ * Throws the last error.
+ */
+export async function retry<T>(host: HostReader, attempt: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
+  const attempts = options.attempts ?? 5;
+  const deadline = host.now().getTime() + (options.deadlineSeconds ?? 120) * 1000;
+
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof BootstrapError) || !retryable.has(error.code) || isFinal(error) || tried >= attempts)
+        throw error;
+      const pauseMs = Math.max(500 * 2 ** (tried - 1), (retryAfterSeconds(error) ?? 0) * 1000);
+      if (host.now().getTime() + pauseMs > deadline) throw error;
+      options.onRetry?.(error, pauseMs);
+      await host.sleep(pauseMs);
+    }
+  }
+}
+
+/** Carried as the cause of an `upstream-refused` error. */
+export interface Refusal {
+  readonly status: number;
+  readonly retryAfterSeconds?: number;
+}
+
+/** The error for an answer that is not what was asked for; `retry` tries again on 429 and 5xx only. */
+export function refused(url: string, response: Pick<HttpResponse, 'status' | 'headers'>): BootstrapError {
+  const header = Number(response.headers['retry-after'] ?? Number.NaN);
+  const refusal: Refusal = {
+    status: response.status,
+    ...(Number.isFinite(header) ? { retryAfterSeconds: header } : {}),
+  };
+  return new BootstrapError('upstream-refused', `${url} answered ${response.status}`, {
+    hint: 'try again later, or name a mirror of the upstreams with --mirror URL',
+    cause: refusal,
+  });
+}
+
+function isFinal(error: BootstrapError): boolean {
+  const refusal = error.cause as Partial<Refusal> | undefined;
+  return error.code === 'upstream-refused' && refusal?.status !== 429 && (refusal?.status ?? 0) < 500;
+}
+
+function retryAfterSeconds(error: BootstrapError): number | undefined {
+  return (error.cause as Partial<Refusal> | undefined)?.retryAfterSeconds;
+}
