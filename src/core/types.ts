@@ -102,6 +102,12 @@ export interface Inspection {
   }[];
 }
 
+/** Room on a file system. `availableBytes`: without what is kept back for root. */
+export interface Space {
+  readonly sizeBytes: number;
+  readonly availableBytes: number;
+}
+
 /** An IPv4 or IPv6 address of an interface. */
 export interface InterfaceAddress {
   readonly interface: string;
@@ -128,6 +134,10 @@ export interface HostReader {
   /** `undefined` when there is no metadata service within the given time. */
   linodeMetadata(timeoutMs: number): Promise<LinodeMetadata | undefined>;
   addresses(): readonly InterfaceAddress[];
+  /** The kernel's word for the processor, as `uname -m` prints it: `x86_64`, `aarch64`. */
+  machine(): string;
+  /** Room on the file system that holds `path`; `undefined` when there is no such path. */
+  space(path: Path): Promise<Space | undefined>;
   inspect(): Promise<Inspection>;
   now(): Date;
   /** Ends early, with an error, when the run is interrupted. */
