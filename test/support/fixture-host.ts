@@ -384,6 +384,7 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
         });
       }
       log.push({ kind: 'unpack', url: archive.url, directory });
+      return Object.keys(files).sort();
     },
   };
   return host;
