@@ -6,7 +6,6 @@ delete process.env['NODE_OPTIONS'];
 
 const lab = ['test/lab/**/*.test.ts', 'test/**/*.lab.test.ts'];
 
-// biome-ignore lint/style/noDefaultExport: vitest reads its configuration from the default export
 export default defineConfig({
   test: {
     restoreMocks: true,
