@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { labCgroup, makeCgroup } from './cgroups.ts';
+import { createLabNetwork } from './network.ts';
+import { createNode, type LabNode, type NodeSpec, nodeNames, openNode } from './nodes.ts';
+import { currentProcess, labDirectory, recordedLabs, recordLab, removeLab, sweepLabs } from './registry.ts';
+import { installRequirements, whyNoLab } from './requirements.ts';
+
+export { type CommandResult, waitFor } from './commands.ts';
+export type { InterfaceSpec } from './network.ts';
+export type { ExecOptions, LabNode, NodeSpec } from './nodes.ts';
+export { whyNoLab } from './requirements.ts';
+export { compareTrees, livingPaths, type Tree, type TreeEntry } from './trees.ts';
+
+/** A private world for tests: two networks, a mirror of all upstreams, and nodes. Nothing of it is reachable from elsewhere. */
+export interface Lab {
+  /** Lower-case letters and digits. */
+  readonly id: string;
+  /** Makes a node and boots it. */
+  node(spec?: NodeSpec): Promise<LabNode>;
+  /** Makes a node that is not booted: its `root` can be furnished first. */
+  unbootedNode(spec?: NodeSpec): Promise<LabNode>;
+  /** The nodes made so far, also by other processes. */
+  nodes(): readonly LabNode[];
+  /** Removes everything that the lab made. Safe to call again. */
+  close(): Promise<void>;
+}
+
+export interface LabOptions {
+  /** Default: a random one. */
+  readonly id?: string;
+  /** The lab stays when this process ends, until somebody closes it. Default: it is removed, also on SIGINT and SIGTERM. */
+  readonly keep?: boolean;
+}
+
+/**
+ * Opens a lab. Throws when this machine cannot run one: ask {@link whyNoLab} first, to skip and say so.
+ * What a killed process left of earlier labs is removed on the way.
+ */
+export async function openLab(options: LabOptions = {}): Promise<Lab> {
+  const reason = whyNoLab();
+  if (reason !== undefined) throw new Error(reason);
+  const id = options.id ?? randomBytes(3).toString('hex');
+  if (!/^[a-z0-9]{1,16}$/.test(id)) throw new Error(`not a lab id: ${id}`);
+  await installRequirements();
+  sweepLabs();
+  recordLab({ id, createdAt: new Date().toISOString(), ...(options.keep ? {} : { owner: currentProcess() }) });
+  const lab = labHandle(id);
+  if (!options.keep) removeAtExit(id);
+  try {
+    makeCgroup(labCgroup(id));
+    await createLabNetwork(id);
+  } catch (error) {
+    await lab.close();
+    throw error;
+  }
+  return lab;
+}
+
+/** The handle of a lab that is up. Throws when there is none of that name. */
+export function attachLab(id: string): Lab {
+  if (!recordedLabs().some(record => record.id === id)) throw new Error(`there is no lab ${id}`);
+  return labHandle(id);
+}
+
+function labHandle(id: string): Lab {
+  const unbootedNode: Lab['unbootedNode'] = async (spec = {}) => createNode(id, claimNumber(id), spec);
+  return {
+    id,
+    unbootedNode,
+    async node(spec) {
+      const node = await unbootedNode(spec);
+      await node.boot();
+      return node;
+    },
+    nodes: () => nodeNames(id).map(name => openNode(id, name)),
+    async close() {
+      removeLab(id);
+    },
+  };
+}
+
+/** The next free node number; nodes may be made at the same time, also by several processes. */
+function claimNumber(id: string): number {
+  const directory = path.join(labDirectory(id), 'numbers');
+  mkdirSync(directory, { recursive: true });
+  for (let number = 1; number <= 200; number += 1) {
+    try {
+      mkdirSync(path.join(directory, String(number)));
+      return number;
+    } catch {
+      // taken
+    }
+  }
+  throw new Error(`lab ${id} has no room for another node`);
+}
+
+/** Ends the lab with this process, whatever ends it (but SIGKILL: then the next lab sweeps it up). */
+function removeAtExit(id: string): void {
+  process.once('exit', () => removeLab(id));
+  for (const [signal, number] of [
+    ['SIGINT', 2],
+    ['SIGTERM', 15],
+    ['SIGHUP', 1],
+  ] as const) {
+    process.once(signal, () => process.exit(128 + number));
+  }
+}

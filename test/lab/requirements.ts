@@ -1,0 +1,57 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { withLock } from './cache.ts';
+import { unifiedCgroupMount } from './cgroups.ts';
+import { runCommand } from './commands.ts';
+
+/** Programs that the lab runs on this machine, and the Debian package that has each. */
+const requiredPrograms: Readonly<Record<string, string>> = {
+  'systemd-nspawn': 'systemd-container',
+  mmdebstrap: 'mmdebstrap',
+  'apt-ftparchive': 'apt-utils',
+  'dpkg-deb': 'dpkg',
+  ar: 'binutils',
+  rpmbuild: 'rpm',
+  createrepo_c: 'createrepo-c',
+  gpg: 'gnupg',
+  openssl: 'openssl',
+  ip: 'iproute2',
+  nsenter: 'util-linux',
+  flock: 'util-linux',
+  xz: 'xz-utils',
+};
+
+/** Why this machine can never run a lab, or undefined when it can (after {@link installRequirements}). */
+export function whyNoLab(): string | undefined {
+  if (process.platform !== 'linux' || process.arch !== 'x64') return 'the lab runs on Linux amd64 only';
+  if (process.getuid?.() !== 0) return 'the lab needs root: it boots systemd-nspawn nodes and makes network namespaces';
+  if (unifiedCgroupMount() === undefined) return 'the lab needs a cgroup2 mount (it ends nodes by their cgroup)';
+  if (missingPackages().length > 0 && !existsSync('/usr/bin/apt-get')) {
+    return `the lab needs ${missingPackages().join(', ')}, and this machine has no apt to install them with`;
+  }
+  return undefined;
+}
+
+/** Packages to install before a lab can open; empty when nothing is missing. */
+export function missingPackages(): readonly string[] {
+  const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  const missing = Object.entries(requiredPrograms)
+    .filter(([program]) => !directories.some(directory => existsSync(path.join(directory, program))))
+    .map(([, name]) => name);
+  return [...new Set(missing)];
+}
+
+/** Installs what is missing through this machine's apt. Does nothing, quickly, when everything is there. */
+export async function installRequirements(): Promise<void> {
+  if (missingPackages().length === 0) return;
+  await withLock('requirements', async () => {
+    const names = missingPackages();
+    if (names.length === 0) return;
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } as Record<string, string>;
+    await runCommand(['apt-get', 'update', '-q'], { env });
+    await runCommand(
+      ['apt-get', 'install', '-q', '-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', ...names],
+      { env },
+    );
+  });
+}
