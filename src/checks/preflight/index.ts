@@ -1,0 +1,33 @@
+import type { Check } from '../../core/types.ts';
+import type { Target } from '../../target.ts';
+import { clock } from './clock.ts';
+import { disk } from './disk.ts';
+import { dockerEngine } from './docker-engine.ts';
+import { foreignAgents } from './foreign-agents.ts';
+import { hostname } from './hostname.ts';
+import { initSystemd } from './init-systemd.ts';
+import { ipv4 } from './ipv4.ts';
+import { kernelFeatures } from './kernel-features.ts';
+import { memory } from './memory.ts';
+import { osSupported } from './os-supported.ts';
+import { portsFree } from './ports-free.ts';
+import { rootWritable } from './root-writable.ts';
+
+/** What has to hold before anything is changed. One that fails ends the run with `preflight-failed`; a warning is only told. */
+export const preflight: readonly Check<Target>[] = [
+  osSupported,
+  initSystemd,
+  rootWritable,
+  disk,
+  memory,
+  clock,
+  ipv4,
+  hostname,
+  kernelFeatures,
+  foreignAgents,
+  dockerEngine,
+  portsFree,
+];
+
+/** The same for a dry run, which writes nothing and so works on a root that cannot be written to. */
+export const dryRunPreflight: readonly Check<Target>[] = preflight.filter(check => check !== rootWritable);
