@@ -1,0 +1,250 @@
+import { BootstrapError } from '../core/errors.ts';
+import type { Host, HostReader, Path } from '../core/types.ts';
+import type { PackageVersion } from '../resolution/resolution.ts';
+import type { PackageManager } from '../resources/packages.ts';
+import { describeHolder, waitForPackageLock } from './package-lock.ts';
+
+/** Files that apt and dpkg lock while they work. */
+const lockFiles: readonly Path[] = [
+  '/var/lib/dpkg/lock-frontend',
+  '/var/lib/dpkg/lock',
+  '/var/lib/apt/lists/lock',
+  '/var/cache/apt/archives/lock',
+];
+
+/** First boots keep apt busy for minutes (unattended-upgrades, apt-daily, cloud-init). */
+const lockDeadlineSeconds = 600;
+const transactionTimeoutMs = 45 * 60_000;
+const attempts = 5;
+
+/** No question, no restart of other services by needrestart, no page of news. */
+const quiet = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', APT_LISTCHANGES_FRONTEND: 'none' };
+
+/** A configuration file that was changed is kept: the packages' own come with changed ones of ours in place. */
+const keepConfiguration = ['--force-confdef', '--force-confold'];
+
+/** Reading without the caches that apt-get otherwise writes even when it only simulates. */
+const readOnly = ['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache=', '-o', 'Debug::NoLocking=true'];
+
+/**
+ * Debian's package manager. `sources` are the source files that this program writes: when other repositories of the host
+ * are broken, refreshing these is enough.
+ */
+export function apt(sources: readonly Path[]): PackageManager {
+  return {
+    id: 'apt',
+    installed,
+    all,
+    held,
+    install: (host, packages) => install(host, packages, sources),
+    remove,
+    holding: {
+      async hold(host, names) {
+        await host.run(['apt-mark', 'hold', ...names]);
+      },
+      async release(host, names) {
+        await host.run(['apt-mark', 'unhold', ...names]);
+      },
+    },
+  };
+}
+
+async function installed(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's own
+  const format = '-f=${Package}\\t${db:Status-Status}\\t${Version}\\n';
+  const { stdout } = await host.query(['dpkg-query', '-W', format, ...names]);
+  return new Map(
+    rows(stdout).flatMap(([name = '', status, version = '']) => (status === 'installed' ? [[name, version]] : [])),
+  );
+}
+
+async function all(host: HostReader): Promise<readonly string[]> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's own
+  const { stdout } = await host.query(['dpkg-query', '-W', '-f=${Package}\\t${db:Status-Status}\\n']);
+  const names = rows(stdout).flatMap(([name = '', status]) => (status === 'installed' ? [name] : []));
+  return [...new Set(names)].sort();
+}
+
+/** Read from dpkg, where apt-mark keeps them: 8 ms instead of the 450 of `apt-mark showhold`, which also writes caches. */
+async function held(host: HostReader, names: readonly string[]): Promise<ReadonlySet<string>> {
+  const { stdout } = await host.query(['dpkg', '--get-selections', ...names]);
+  return new Set(
+    stdout.split('\n').flatMap(line => {
+      const [name = '', selection] = line.split(/\s+/);
+      return selection === 'hold' ? [name.replace(/:.*/, '')] : [];
+    }),
+  );
+}
+
+async function install(host: Host, packages: readonly PackageVersion[], sources: readonly Path[]): Promise<void> {
+  const heldNames = await held(
+    host,
+    packages.map(({ name }) => name),
+  );
+  const argv = [
+    'apt-get',
+    'install',
+    '-y',
+    '-q',
+    '--no-install-recommends',
+    '--no-remove',
+    ...(heldNames.size > 0 ? ['--allow-change-held-packages'] : []),
+    ...networkOptions,
+    ...keepConfiguration.flatMap(option => ['-o', `Dpkg::Options::=${option}`]),
+    ...packages.map(({ name, version }) => (version === undefined ? name : `${name}=${version}`)),
+  ];
+
+  await heal(host);
+  for (let attempt = 1; ; attempt += 1) {
+    await refresh(host, sources);
+    try {
+      await runUnlocked(host, argv);
+      return;
+    } catch (error) {
+      if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+      const transient = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not found|Unable to locate package/;
+      if (!transient.test(error.detail ?? '') || attempt === attempts) throw transactionFailed(error);
+      await host.sleep(1000 * 2 ** (attempt - 1));
+    }
+  }
+}
+
+const networkOptions = ['-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=60', '-o', 'Dpkg::Use-Pty=0'];
+
+/** Ends a transaction that was cut off, by a power loss say: nothing can be installed before. */
+async function heal(host: Host): Promise<void> {
+  const [audit, updates] = await Promise.all([host.query(['dpkg', '--audit']), host.list('/var/lib/dpkg/updates')]);
+  if (audit.stdout.trim() === '' && (updates ?? []).length === 0) return;
+  await runUnlocked(host, ['dpkg', ...keepConfiguration, '--configure', '-a']);
+}
+
+/** Refreshes all indexes; when that fails because of a repository that is not ours, our own are enough. */
+async function refresh(host: Host, sources: readonly Path[]): Promise<void> {
+  const argv = ['apt-get', 'update', '-q', '-o', 'APT::Update::Error-Mode=any', ...networkOptions];
+  try {
+    await runUnlocked(host, argv);
+    return;
+  } catch (error) {
+    if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+  }
+  for (const source of sources) {
+    if ((await host.stat(source)) === undefined) continue;
+    const only = [
+      '-o',
+      `Dir::Etc::sourcelist=${source}`,
+      '-o',
+      'Dir::Etc::sourceparts=-',
+      '-o',
+      'APT::Get::List-Cleanup=0',
+    ];
+    await refreshOne(host, [...argv, ...only]);
+  }
+}
+
+async function refreshOne(host: Host, argv: readonly string[]): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await runUnlocked(host, argv);
+      return;
+    } catch (error) {
+      if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+      const detail = error.detail ?? '';
+      const final = /NO_PUBKEY|not signed|Conflicting values|Malformed|is not valid yet/.test(detail);
+      if (final || attempt === attempts) throw refreshFailed(error);
+      await host.sleep(1000 * 2 ** (attempt - 1));
+    }
+  }
+}
+
+/** Runs once nobody holds a lock; whoever is quicker than us is waited for as well. */
+async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
+  const deadline = host.now().getTime() + lockDeadlineSeconds * 1000;
+  for (;;) {
+    await waitForPackageLock(host, {
+      paths: lockFiles,
+      deadlineSeconds: lockDeadlineSeconds,
+      onWaiting: (holder, waitedSeconds) =>
+        host.waiting(`waiting for ${describeHolder(holder)} to release ${holder.path}`, waitedSeconds),
+    });
+    try {
+      await host.run(argv, { env: quiet, timeoutMs: transactionTimeoutMs });
+      return;
+    } catch (error) {
+      const lost = error instanceof BootstrapError && /Could not get lock|Unable to lock/.test(error.detail ?? '');
+      if (!lost || host.now().getTime() > deadline) throw error;
+      await host.sleep(2000);
+    }
+  }
+}
+
+/**
+ * Removed are `names` and what apt then holds to be no longer needed, but neither what was there before nor what it would
+ * already remove now; unless the transaction was cut off, when its leftovers look like that. Nothing is purged: a purge
+ * of Docker would take its containers along.
+ */
+async function remove(host: Host, names: readonly string[], before: readonly string[]): Promise<void> {
+  const present = [...(await installed(host, names)).keys()];
+  const [unneeded, unneededAfter] = await Promise.all([
+    simulatedRemovals(host, ['autoremove']),
+    simulatedRemovals(host, ['remove', '--auto-remove', ...present]),
+  ]);
+  const kept = new Set([...before, ...(present.length === names.length ? unneeded : [])]);
+  const unwanted = [...present, ...unneededAfter.filter(name => !kept.has(name) && !present.includes(name))];
+  if (unwanted.length === 0) return;
+  await runUnlocked(host, [
+    'apt-get',
+    'remove',
+    '-y',
+    '-q',
+    '--allow-change-held-packages',
+    ...networkOptions,
+    ...unwanted,
+  ]);
+}
+
+async function simulatedRemovals(host: HostReader, command: readonly string[]): Promise<readonly string[]> {
+  const { stdout } = await host.query(['apt-get', '-s', '--allow-change-held-packages', ...readOnly, ...command], {
+    timeoutMs: 60_000,
+  });
+  return [...stdout.matchAll(/^Remv (?<name>\S+)/gm)].map(match => match.groups?.['name'] ?? '');
+}
+
+function refreshFailed(error: BootstrapError): BootstrapError {
+  const detail = error.detail ?? '';
+  if (/NO_PUBKEY|not signed/.test(detail)) {
+    return new BootstrapError('key-not-accepted', 'apt does not accept the signature of a package repository', {
+      hint: 'the signing key may have been replaced: take the newest release of nomad-bootstrap, or check the new key with its owner and name it with --hashicorp-key-fingerprint or --docker-key-fingerprint',
+      detail,
+      cause: error,
+    });
+  }
+  if (/Conflicting values/.test(detail)) {
+    return new BootstrapError('packages-failed', 'a package repository is configured twice, with different keys', {
+      hint: 'remove the other entry for the same repository from /etc/apt/sources.list.d (see: grep -r hashicorp.com -r docker.com /etc/apt), then run the same command again',
+      detail,
+      cause: error,
+    });
+  }
+  return new BootstrapError('unreachable', 'the package indexes could not be refreshed', {
+    hint: "check this machine's network, DNS, clock and proxy, or name a mirror of the upstreams with --mirror URL",
+    detail,
+    cause: error,
+  });
+}
+
+function transactionFailed(error: BootstrapError): BootstrapError {
+  return new BootstrapError('packages-failed', 'apt-get could not install the packages', {
+    hint: /need to be removed|Packages need|remove is disabled/i.test(error.detail ?? '')
+      ? 'packages that are installed conflict with the new ones: remove those first (see: apt-get install -s), or choose others with --docker distro or --docker none'
+      : 'see what apt-get says above; once its cause is gone, run the same command again: it continues from here',
+    detail: error.detail,
+    cause: error,
+  });
+}
+
+function rows(text: string): readonly string[][] {
+  return text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => line.split('\t'));
+}

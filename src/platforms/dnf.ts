@@ -1,0 +1,131 @@
+import { BootstrapError } from '../core/errors.ts';
+import type { Host, HostReader, Path } from '../core/types.ts';
+import type { PackageVersion } from '../resolution/resolution.ts';
+import type { PackageManager } from '../resources/packages.ts';
+import { describeHolder, waitForPackageLock } from './package-lock.ts';
+
+/** Held for the time of a transaction by rpm and, in dnf 5, by dnf itself. dnf 4 waits for another dnf by itself. */
+const lockFiles: readonly Path[] = [
+  '/var/lib/rpm/.rpm.lock',
+  '/usr/lib/sysimage/rpm/.rpm.lock',
+  '/usr/lib/sysimage/libdnf5/transaction_lock',
+  '/run/dnf/rpmtransaction.lock',
+];
+
+const lockDeadlineSeconds = 600;
+const transactionTimeoutMs = 45 * 60_000;
+const attempts = 5;
+
+/**
+ * The package manager of Fedora and Enterprise Linux, in its versions 4 and 5. `repository` is HashiCorp's source file:
+ * its `excludepkgs` is what keeps the agents at their version, since the versionlock plug-in is not everywhere. This
+ * program alone lifts the exclusion, for its own transaction.
+ */
+export function dnf(repository: { readonly id: string; readonly sourceFile: Path }): PackageManager {
+  return {
+    id: 'dnf',
+    installed,
+    all,
+    async held(host, names) {
+      const excluded = excludedPackages(await host.readText(repository.sourceFile), repository.id);
+      return new Set(names.filter(name => excluded.includes(name)));
+    },
+    install: (host, packages) => install(host, packages, repository.id),
+    async remove(host, names) {
+      const present = [...(await installed(host, names)).keys()];
+      if (present.length === 0) return;
+      // What came along and nothing needs any more goes with it: that is dnf's default, said here because it can be off.
+      await runUnlocked(host, ['dnf', '-y', '--setopt=clean_requirements_on_remove=True', 'remove', ...present]);
+    },
+  };
+}
+
+/** `names` may carry their version (`kernel-modules-extra-6.12.0-55.el10`), where several are installed side by side. */
+async function installed(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const { stdout } = await host.query(['rpm', '-q', '--qf', '%{NAME}\\t%{VERSION}-%{RELEASE}\\n', ...names]);
+  const found = new Map<string, string>();
+  for (const line of stdout.split('\n')) {
+    // Of a package that is missing rpm says so in a sentence, on standard output.
+    const [name, version] = line.split('\t');
+    if (name === undefined || version === undefined) continue;
+    for (const wanted of names) if (wanted === name || wanted === `${name}-${version}`) found.set(wanted, version);
+  }
+  return found;
+}
+
+async function all(host: HostReader): Promise<readonly string[]> {
+  const { stdout } = await host.query(['rpm', '-qa', '--qf', '%{NAME}\\n']);
+  return [...new Set(stdout.split('\n').filter(name => name !== ''))].sort();
+}
+
+/** What the repository's section of its source file excludes. */
+export function excludedPackages(sourceFile: string | undefined, id: string): readonly string[] {
+  const section = (sourceFile ?? '').split(/^(?=\[)/m).find(part => part.startsWith(`[${id}]`)) ?? '';
+  const names = /^\s*exclude(pkgs)?\s*=\s*(?<names>.*)$/m.exec(section)?.groups?.['names'] ?? '';
+  return names.split(/[\s,]+/).filter(name => name !== '');
+}
+
+async function install(host: Host, packages: readonly PackageVersion[], repositoryId: string): Promise<void> {
+  const argv = [
+    'dnf',
+    '-y',
+    '--setopt=install_weak_deps=False',
+    // A broken repository that is not ours must not stop us; ours must not be passed over in silence.
+    '--setopt=*.skip_if_unavailable=True',
+    `--setopt=${repositoryId}.skip_if_unavailable=False`,
+    `--setopt=${repositoryId}.excludepkgs=`,
+    // Cached metadata may be older than the version that was just resolved.
+    `--setopt=${repositoryId}.metadata_expire=1`,
+    'install',
+    ...packages.map(({ name, version }) => (version === undefined ? name : `${name}-${version}`)),
+  ];
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await runUnlocked(host, argv);
+      return;
+    } catch (error) {
+      if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+      const transient =
+        /Cannot download|Failed to download|Curl error|Error downloading|No more mirrors|Librepo error|failed to lock/i;
+      if (!transient.test(error.detail ?? '') || attempt === attempts) throw transactionFailed(error);
+      await host.sleep(1000 * 2 ** (attempt - 1));
+    }
+  }
+}
+
+async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
+  await waitForPackageLock(host, {
+    paths: lockFiles,
+    deadlineSeconds: lockDeadlineSeconds,
+    onWaiting: (holder, waitedSeconds) =>
+      host.waiting(`waiting for ${describeHolder(holder)} to release ${holder.path}`, waitedSeconds),
+  });
+  await host.run(argv, {
+    timeoutMs: transactionTimeoutMs,
+    onLine: line => {
+      if (/^Waiting for process with pid \d+/.test(line)) host.waiting(`dnf: ${line}`, 0);
+    },
+  });
+}
+
+function transactionFailed(error: BootstrapError): BootstrapError {
+  const detail = error.detail ?? '';
+  if (
+    /GPG check FAILED|Public key for .* is not installed|GPG keys? .*(not correct|failed)|Signature verification|OpenPGP check/i.test(
+      detail,
+    )
+  ) {
+    return new BootstrapError('key-not-accepted', 'dnf does not accept the signature of a package', {
+      hint: 'the signing key may have been replaced: take the newest release of nomad-bootstrap, or check the new key with its owner and name it with --hashicorp-key-fingerprint or --docker-key-fingerprint',
+      detail,
+      cause: error,
+    });
+  }
+  return new BootstrapError('packages-failed', 'dnf could not install the packages', {
+    hint: /kernel-modules-extra/.test(detail)
+      ? 'the repositories no longer have the modules of the running kernel: dnf -y upgrade kernel, reboot, then run the same command again'
+      : 'see what dnf says above; once its cause is gone, run the same command again: it continues from here',
+    detail: error.detail,
+    cause: error,
+  });
+}

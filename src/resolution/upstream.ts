@@ -1,0 +1,35 @@
+import type { PackagesConfig } from '../config/config.ts';
+import { BootstrapError } from '../core/errors.ts';
+import { refused, retry } from '../core/retry.ts';
+import type { HostReader } from '../core/types.ts';
+
+/** The address of an upstream's file (`apt.releases.hashicorp.com/gpg`), below the mirror where one is set. */
+export function upstream(packages: Pick<PackagesConfig, 'mirror'>, hostAndPath: string): string {
+  return packages.mirror === undefined ? `https://${hostAndPath}` : `${packages.mirror}/${hostAndPath}`;
+}
+
+/**
+ * The whole file, or `undefined` when the upstream does not have it (404, 410). Failures that may pass are tried again;
+ * after that the error is `unreachable` or `upstream-refused` and names the URL.
+ */
+export async function fetchUpstream(host: HostReader, url: string): Promise<Uint8Array | undefined> {
+  return retry(host, async () => {
+    const response = await request(host, url);
+    if (response.status === 404 || response.status === 410) return undefined;
+    if (response.status !== 200) throw refused(url, response);
+    return response.body;
+  });
+}
+
+async function request(host: HostReader, url: string) {
+  try {
+    return await host.request(url, { timeoutMs: 60_000 });
+  } catch (error) {
+    if (!(error instanceof BootstrapError) || error.code !== 'unreachable') throw error;
+    throw new BootstrapError('unreachable', `${url} could not be reached`, {
+      hint: "check this machine's network, DNS and proxy, or name a mirror of the upstreams with --mirror URL",
+      detail: error.detail ?? error.message,
+      cause: error,
+    });
+  }
+}
