@@ -146,6 +146,8 @@ export interface HostReader {
 
 /** Changes the host. Every file operation is atomic and on disk when it returns. */
 export interface Host extends HostReader {
+  /** Tells whoever watches that the change at hand waits for something outside. */
+  waiting(message: string, waitedSeconds: number): void;
   /** Throws `command-failed` with the last lines of stderr on a non-zero exit. */
   run(
     argv: readonly string[],
@@ -168,8 +170,8 @@ export interface Host extends HostReader {
   makeDirectory(path: Path, attributes: FileAttributes): Promise<void>;
   /** Fetches, verifies the digest, then moves into place: never an unverified byte at `path`. */
   download(source: Pinned, path: Path, attributes: FileAttributes): Promise<void>;
-  /** Fetches and verifies a .tar.gz, unpacks it beside `directory`, then moves its files in one by one. */
-  unpack(archive: Pinned, directory: Path): Promise<void>;
+  /** Fetches and verifies a .tar.gz, unpacks it beside `directory`, then moves its files in one by one. Returns their names. */
+  unpack(archive: Pinned, directory: Path): Promise<readonly string[]>;
 }
 
 /** `kind:subject`, e.g. `file:/etc/sysctl.d/90-nomad.conf` or `agent:nomad`. */

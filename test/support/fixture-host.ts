@@ -96,6 +96,8 @@ export interface FixtureHost extends Host {
   readonly log: readonly Mutation[];
   /** Every command that was only asked (`query`), in order, words joined with spaces. */
   readonly queries: readonly string[];
+  /** What changes said that they wait for, in order. */
+  readonly waits: readonly string[];
   /** Every GET, in order, as `GET url`. */
   readonly gets: readonly string[];
   /** Every regular file now, as text, sorted by path. */
@@ -135,6 +137,7 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
   const log: Mutation[] = [];
   const queries: string[] = [];
   const gets: string[] = [];
+  const waits: string[] = [];
   const undescribed: string[] = [];
   let clock = (description.now ?? new Date('2026-11-22T12:00:00Z')).getTime();
 
@@ -228,6 +231,7 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
     log,
     queries,
     gets,
+    waits,
     contents() {
       const found: [Path, string][] = [];
       for (const [path, node] of nodes) if (node.kind === 'file') found.push([path, readable(node.content)]);
@@ -299,6 +303,9 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
       clock += ms;
     },
 
+    waiting(message) {
+      waits.push(message);
+    },
     async run(argv, options) {
       const { stdin, env, onLine } = options ?? {};
       log.push({
