@@ -83,6 +83,12 @@ export const errorCodes = {
     exitCode: exitCodes.failed,
     meaning: 'An agent did not come up with its configuration; the former one was put back.',
   },
+  'agent-silent': { exitCode: exitCodes.failed, meaning: 'An agent of this node does not answer.' },
+  'agent-refused': { exitCode: exitCodes.failed, meaning: 'An agent of this node answered with an error.' },
+  'agent-unreadable': {
+    exitCode: exitCodes.failed,
+    meaning: 'An agent of this node, or something else in its place, answered what cannot be understood.',
+  },
   'would-lose-quorum': {
     exitCode: exitCodes.failed,
     meaning: 'Restarting or removing this server now could cost the cluster its quorum.',

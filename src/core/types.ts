@@ -222,6 +222,8 @@ export interface CheckOutcome {
   readonly detail: string;
   /** What to do. Always there for warn and fail. */
   readonly hint?: string;
+  /** More lines, shown with --verbose: what differs. Secrets redacted. */
+  readonly diff?: string;
 }
 
 /** A named question about the node or the cluster. */

@@ -1,0 +1,208 @@
+import * as z from 'zod';
+import { BootstrapError } from '../core/errors.ts';
+import type { HostReader, HttpResponse } from '../core/types.ts';
+
+/** An agent of this node, reached on loopback. */
+export interface Agent {
+  readonly name: 'Nomad' | 'Consul';
+  readonly unit: 'nomad' | 'consul';
+  readonly url: string;
+}
+
+export const nomad: Agent = { name: 'Nomad', unit: 'nomad', url: 'http://127.0.0.1:4646' };
+export const consul: Agent = { name: 'Consul', unit: 'consul', url: 'http://127.0.0.1:8500' };
+
+/** Below a check's own time, so that the reason is the agent's silence and not the check's. */
+const timeoutMs = 4000;
+
+/**
+ * What an agent answers to a GET, in the shape of `schema`. Throws `agent-silent` when no answer comes, `agent-refused`
+ * for another status than 200 (and `alsoStatus`) and `agent-unreadable` for a body of another shape: each with what an
+ * operator can do.
+ */
+export async function readAgent<T>(
+  host: HostReader,
+  agent: Agent,
+  path: string,
+  schema: z.ZodType<T>,
+  alsoStatus?: number,
+): Promise<T> {
+  const response = await ask(host, agent, path);
+  const text = new TextDecoder().decode(response.body);
+  if (response.status !== 200 && response.status !== alsoStatus) throw refusal(agent, path, response.status, text);
+  const parsed = schema.safeParse(parseJson(text));
+  if (!parsed.success) {
+    const place = parsed.error.issues[0]?.path.join('.');
+    throw new BootstrapError(
+      'agent-unreadable',
+      `${agent.name}'s answer to ${path} cannot be read${place ? ` (at ${place})` : ''}: ${firstLine(text) || 'it is empty'}`,
+      {
+        hint: `see what listens there: ss -ltnp 'sport = :${new URL(agent.url).port}'; it should be ${agent.name} alone`,
+      },
+    );
+  }
+  return parsed.data;
+}
+
+async function ask(host: HostReader, agent: Agent, path: string): Promise<HttpResponse> {
+  try {
+    return await host.request(`${agent.url}${path}`, { timeoutMs });
+  } catch (error) {
+    if (!(error instanceof BootstrapError) || error.code !== 'unreachable') throw error;
+    const late = /timeout|timed out/i.test(error.message);
+    throw new BootstrapError(
+      'agent-silent',
+      late
+        ? `${agent.name} did not answer ${path} within ${timeoutMs / 1000} s`
+        : `nothing answers on ${agent.url.replace('http://', '')}`,
+      {
+        hint: late
+          ? `see what it waits for: journalctl -u ${agent.unit} -n 50; a server that cannot be reached makes it wait`
+          : `start it and see why it stopped: systemctl restart ${agent.unit}; journalctl -u ${agent.unit} -n 50`,
+        cause: error,
+      },
+    );
+  }
+}
+
+function refusal(agent: Agent, path: string, status: number, text: string): BootstrapError {
+  const reason = firstLine(text);
+  return new BootstrapError(
+    'agent-refused',
+    `${agent.name} answered ${status} to ${path}${reason === '' ? '' : `: ${reason}`}`,
+    { hint: hintFor(agent, status, reason) },
+  );
+}
+
+function hintFor(agent: Agent, status: number, reason: string): string {
+  if (status === 403 || status === 401) {
+    return `access control is on, and this run has no token for ${agent.name}: see the acl block in /etc/${agent.unit}.d`;
+  }
+  if (/HTTPS server/i.test(reason)) {
+    return `${agent.name}'s API asks for HTTPS where plain HTTP was configured: see the tls block in /etc/${agent.unit}.d`;
+  }
+  if (/no (cluster leader|path to region|known)/i.test(reason)) {
+    return `it cannot reach a leader: journalctl -u ${agent.unit} -n 50 says which server does not answer`;
+  }
+  return `see ${agent.name}'s own words: journalctl -u ${agent.unit} -n 50`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Short enough for a line of a report. */
+function firstLine(text: string): string {
+  const line = text.trim().split('\n')[0] ?? '';
+  return line.length > 120 ? `${line.slice(0, 120)}...` : line;
+}
+
+/** Nomad's `/v1/agent/self`: about the agent alone, so it answers without a leader too. */
+export function readNomadSelf(host: HostReader): Promise<z.infer<typeof nomadSelf>> {
+  return readAgent(host, nomad, '/v1/agent/self', nomadSelf);
+}
+
+/** Consul's `/v1/agent/self`: about the agent alone. */
+export function readConsulSelf(host: HostReader): Promise<z.infer<typeof consulSelf>> {
+  return readAgent(host, consul, '/v1/agent/self', consulSelf);
+}
+
+/** One agent as gossip sees it. */
+export interface Member {
+  readonly name: string;
+  readonly address: string;
+  readonly server: boolean;
+  /** `left`: on purpose, and so of no concern. */
+  readonly state: 'alive' | 'left' | 'failed';
+  /** `X.Y.Z`. */
+  readonly version: string;
+  /** bootstrap_expect, which servers tell each other; `undefined` on clients. */
+  readonly expect: number | undefined;
+}
+
+/** The region's Nomad servers; a client asks one of them. Answers without a leader too. */
+export async function readNomadMembers(host: HostReader, region: string): Promise<readonly Member[]> {
+  const { Members } = await readAgent(host, nomad, '/v1/agent/members', nomadMembers);
+  return Members.filter(({ Tags }) => Tags.region === region).map(({ Name, Addr, Status, Tags }) => ({
+    name: Name.slice(0, Name.length - `.${region}`.length),
+    address: Addr,
+    server: true,
+    state: Status === 'alive' ? 'alive' : Status === 'failed' ? 'failed' : 'left',
+    version: plainVersion(Tags.build),
+    expect: expectOf(Tags),
+  }));
+}
+
+/** All Consul agents of the datacenter. Answers without a leader too. */
+export async function readConsulMembers(host: HostReader): Promise<readonly Member[]> {
+  const members = await readAgent(host, consul, '/v1/agent/members', consulMembers);
+  return members.map(({ Name, Addr, Status, Tags }) => ({
+    name: Name,
+    address: Addr,
+    server: Tags.role === 'consul',
+    state: Status === 1 ? 'alive' : Status === 4 ? 'failed' : 'left',
+    version: plainVersion(Tags.build),
+    expect: expectOf(Tags),
+  }));
+}
+
+/** `X.Y.Z` of `1.21.4:59b8b905` or `2.0.5+ent`. */
+export function plainVersion(version: string): string {
+  return /^\d+\.\d+\.\d+/.exec(version)?.[0] ?? version;
+}
+
+/** A server that expects no other says so with `bootstrap`. */
+function expectOf(tags: { readonly expect?: string | undefined; readonly bootstrap?: string | undefined }) {
+  if (tags.expect !== undefined) return Number(tags.expect);
+  return tags.bootstrap === '1' ? 1 : undefined;
+}
+
+const nomadSelf = z.object({
+  config: z.object({
+    NodeName: z.string(),
+    Region: z.string(),
+    Datacenter: z.string(),
+    Version: z.object({ Version: z.string() }),
+    AdvertiseAddrs: z.object({ HTTP: z.string(), RPC: z.string(), Serf: z.string() }),
+    Server: z.object({ Enabled: z.boolean() }),
+    Client: z.object({ Enabled: z.boolean() }),
+  }),
+  stats: z.object({
+    client: z.object({ node_id: z.string(), known_servers: z.string() }).optional(),
+  }),
+});
+
+const consulSelf = z.object({
+  Config: z.object({ NodeName: z.string(), Datacenter: z.string(), Server: z.boolean(), Version: z.string() }),
+  Member: z.object({ Addr: z.string() }),
+});
+
+const serverTags = { build: z.string(), expect: z.string().optional(), bootstrap: z.string().optional() };
+
+const nomadMembers = z.object({
+  Members: z.array(
+    z.object({
+      /** `node.region`. */
+      Name: z.string(),
+      Addr: z.string(),
+      /** `alive`, `leaving`, `left` or `failed`. */
+      Status: z.string(),
+      Tags: z.object({ region: z.string(), ...serverTags }),
+    }),
+  ),
+});
+
+const consulMembers = z.array(
+  z.object({
+    Name: z.string(),
+    Addr: z.string(),
+    /** 1 alive, 2 leaving, 3 left, 4 failed. */
+    Status: z.number(),
+    /** `role` is `consul` on servers and `node` on clients. */
+    Tags: z.object({ role: z.string(), ...serverTags }),
+  }),
+);

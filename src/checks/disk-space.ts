@@ -1,0 +1,38 @@
+import { fail, type HealthCheck, pass, warn } from './health-check.ts';
+
+/** Where the agents keep their state, and where logs go. A file system that holds several is named once. */
+const places = ['/opt/nomad/data', '/opt/consul', '/var/log'];
+/** Raft stops at a failed write, and with it the server: so the alarm comes before. */
+const leastMiB = 256;
+const tightShare = 0.1;
+/** A tenth of a large disk is no concern. */
+const tightMiB = 5 * 1024;
+
+export const diskSpace: HealthCheck = {
+  id: 'disk-space',
+  title: 'There is room for state and logs',
+  scope: 'node',
+  async run(host) {
+    const spaces = await Promise.all(
+      places.map(async path => ({ path, space: (await host.space(path)) ?? (await host.space('/')) })),
+    );
+    let tight: string | undefined;
+    let roomiest = '';
+    for (const { path, space } of spaces) {
+      if (space === undefined) continue;
+      const availableMiB = Math.floor(space.availableBytes / 2 ** 20);
+      const room = `${availableMiB} MiB left at ${path}`;
+      if (availableMiB < leastMiB) {
+        return fail(
+          room,
+          'make room: journalctl --vacuum-size=200M, docker system prune, nomad system gc; or resize the disk',
+        );
+      }
+      if (availableMiB < tightMiB && space.availableBytes < space.sizeBytes * tightShare) tight ??= room;
+      roomiest ||= room;
+    }
+    if (tight !== undefined)
+      return warn(tight, 'make room before it is full: du -xh --max-depth=2 /opt /var | sort -h');
+    return pass(roomiest);
+  },
+};

@@ -1,0 +1,24 @@
+import * as z from 'zod';
+import { nomad, readAgent, readNomadMembers, readNomadSelf } from './agents.ts';
+import { fail, type HealthCheck, pass } from './health-check.ts';
+import { countServers, joinAddresses, leaderless } from './servers.ts';
+
+export const nomadLeader: HealthCheck = {
+  id: 'nomad-leader',
+  title: 'Nomad has a leader',
+  scope: 'cluster',
+  needs: ['nomad-agent'],
+  async run(host, target) {
+    const { node } = target.config;
+    if (!node.runsServer && (await readNomadSelf(host)).stats.client?.known_servers === '') {
+      return fail(
+        'this client knows no server',
+        `see that a server runs at ${joinAddresses(target)} and that TCP 4647 is open to it: journalctl -u nomad -n 50`,
+      );
+    }
+    // `stale` lets a server without a leader say so at once, instead of after 5 s.
+    const leader = await readAgent(host, nomad, '/v1/status/leader?stale', z.string());
+    if (leader !== '') return pass(leader);
+    return leaderless(nomad, countServers(await readNomadMembers(host, node.region), target));
+  },
+};

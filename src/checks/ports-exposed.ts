@@ -1,0 +1,90 @@
+import type { HostReader } from '../core/types.ts';
+import type { NodeTarget } from '../target.ts';
+import { fail, type HealthCheck, pass, warn } from './health-check.ts';
+
+type Audience = 'api' | 'cluster' | 'loopback';
+
+/** Ports that give away the cluster to whoever reaches them, and who may. */
+const ports: ReadonlyMap<number, { readonly name: string; readonly audience: Audience }> = new Map([
+  [2375, { name: "Docker's API", audience: 'loopback' }],
+  [4646, { name: "Nomad's API", audience: 'api' }],
+  [4647, { name: "Nomad's RPC", audience: 'cluster' }],
+  [4648, { name: "Nomad's gossip", audience: 'cluster' }],
+  [8300, { name: "Consul's RPC", audience: 'cluster' }],
+  [8301, { name: "Consul's gossip", audience: 'cluster' }],
+  [8500, { name: "Consul's API", audience: 'api' }],
+  [8501, { name: "Consul's API", audience: 'api' }],
+  [8502, { name: "Consul's gRPC", audience: 'api' }],
+  [8503, { name: "Consul's gRPC", audience: 'cluster' }],
+]);
+
+export const portsExposed: HealthCheck = {
+  id: 'ports-exposed',
+  title: 'No port is open to strangers',
+  scope: 'node',
+  async run(host, target) {
+    const open = (await listeners(host)).flatMap(({ address, port }) => {
+      const service = ports.get(port);
+      if (service === undefined || mayListen(service.audience, address, target)) return [];
+      return [{ place: `${service.name} on ${address}:${port}`, everywhere: isPublic(address, target) }];
+    });
+    if (open.length === 0) return pass('the agents listen where they should');
+
+    const strangers = open.filter(({ everywhere }) => everywhere);
+    if (strangers.length > 0) {
+      return fail(
+        `${strangers.map(({ place }) => place).join(', ')}: whoever reaches it can run programs on this node as root`,
+        'run nomad-bootstrap again to bind it to the right address; until then close it: ufw deny or a Cloud Firewall (which does not see VLAN traffic)',
+      );
+    }
+    return warn(
+      `${open.map(({ place }) => place).join(', ')}: beyond the addresses of the settings`,
+      'if containers need it, that is yours to decide; otherwise look for addresses or client_addr of your own in /etc/nomad.d and /etc/consul.d',
+    );
+  },
+};
+
+function mayListen(audience: Audience, address: string, { config: { node } }: NodeTarget): boolean {
+  if (address.startsWith('127.') || address === '::1') return true;
+  if (address !== node.network.address) return false;
+  return audience === 'cluster' || (audience === 'api' && node.api === 'cluster');
+}
+
+/** The whole world, or at least every network that this node is in. */
+function isPublic(address: string, { facts }: NodeTarget): boolean {
+  if (address === '0.0.0.0' || address === '::') return true;
+  const candidate = facts.candidates.find(known => known.address === address);
+  // Linode's private network is shared by all customers of a data centre.
+  if (candidate !== undefined) return candidate.kind === 'public' || candidate.kind === 'private';
+  return /^[23][0-9a-f]{3}:/.test(address);
+}
+
+interface Listener {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** Listening TCP sockets, from the kernel's own table: no process needed. Source: proc_net_tcp.rst of the kernel. */
+async function listeners(host: HostReader): Promise<readonly Listener[]> {
+  const tables = await Promise.all([host.readText('/proc/net/tcp'), host.readText('/proc/net/tcp6')]);
+  const seen = new Map<string, Listener>();
+  for (const line of tables.flatMap(table => (table ?? '').split('\n'))) {
+    const [, local = '', , state] = line.trim().split(/\s+/);
+    const [address = '', port = ''] = local.split(':');
+    if (state !== '0A') continue;
+    const listener = { address: readAddress(address), port: Number.parseInt(port, 16) };
+    seen.set(`${listener.address} ${listener.port}`, listener);
+  }
+  return [...seen.values()];
+}
+
+/** The kernel prints addresses as 32-bit words in the order of the host's bytes: on all supported machines reversed. */
+function readAddress(hex: string): string {
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap(word => (word.match(/../g) ?? []).reverse());
+  const numbers = bytes.map(byte => Number.parseInt(byte, 16));
+  if (numbers.length === 4) return numbers.join('.');
+  if (numbers.slice(0, 12).join() === '0,0,0,0,0,0,0,0,0,0,255,255') return numbers.slice(12).join('.');
+  if (numbers.every(number => number === 0)) return '::';
+  if (numbers.slice(0, 15).every(number => number === 0) && numbers[15] === 1) return '::1';
+  return (bytes.join('').toLowerCase().match(/.{4}/g) ?? []).join(':');
+}

@@ -1,0 +1,119 @@
+import type { CheckOutcome } from '../core/types.ts';
+import type { NodeTarget } from '../target.ts';
+import type { Agent, Member } from './agents.ts';
+import { count, fail, pass, warn } from './health-check.ts';
+
+/** How many servers of one kind of agent there are, and how many there should be. */
+export interface ServerCount {
+  readonly alive: readonly Member[];
+  /** Were there once and do not answer. A forming cluster has none. */
+  readonly failed: readonly Member[];
+  /** By this node's settings; on a client by what the servers say. 0: no server is in sight. */
+  readonly expected: number;
+}
+
+export function countServers(members: readonly Member[], target: NodeTarget): ServerCount {
+  const servers = members.filter(member => member.server);
+  const alive = servers.filter(({ state }) => state === 'alive');
+  const { runsServer, expect } = target.config.node;
+  return {
+    alive,
+    failed: servers.filter(({ state }) => state === 'failed'),
+    expected: runsServer ? expect : Math.max(0, ...alive.map(server => server.expect ?? 0)),
+  };
+}
+
+/** `1 of 3 servers`. */
+export function serversSeen({ alive, expected }: ServerCount): string {
+  return `${alive.length} of ${count(expected, 'server')}`;
+}
+
+/** The port of each agent's gossip between servers. */
+const gossipPorts = { nomad: 4648, consul: 8301 };
+const rpcPorts = { nomad: 4647, consul: 8300 };
+
+/** Whether all servers that should be there are there, and agree on how many that is. */
+export function judgeServers(agent: Agent, servers: ServerCount, target: NodeTarget): CheckOutcome {
+  const { alive, failed, expected } = servers;
+  const port = gossipPorts[agent.unit];
+  if (alive.length === 0) {
+    return fail(
+      `no ${agent.name} server is in sight`,
+      `see that a server runs at ${joinAddresses(target)} and that TCP and UDP ${port} are open to it`,
+    );
+  }
+
+  const expects = new Map<number, string[]>();
+  for (const { name, expect } of alive) {
+    if (expect !== undefined) expects.set(expect, [...(expects.get(expect) ?? []), name]);
+  }
+  if (expects.size > 1) {
+    const said = [...expects].map(([expect, names]) => `${expect} by ${names.sort().join(', ')}`);
+    return fail(
+      `the servers expect different numbers of servers: ${said.join('; ')}`,
+      `on the servers that are wrong, run: nomad-bootstrap server --expect ${expected}`,
+    );
+  }
+
+  const names = alive.map(({ name }) => name).sort();
+  if (alive.length < expected) {
+    return fail(
+      `${serversSeen(servers)}: ${names.join(', ')}${failed.length > 0 ? `; failed: ${nameList(failed)}` : ''}`,
+      failed.length > 0
+        ? `start ${nameList(failed)} again, or see that TCP and UDP ${port} are open to it; if it is gone for good, bring up another with --expect ${expected}`
+        : `bring up the other servers with --expect ${expected} and --join ${target.config.node.network.address}; TCP and UDP ${port} must be open between them`,
+    );
+  }
+  if (failed.length > 0) {
+    return warn(
+      `${serversSeen(servers)}, and ${nameList(failed)} failed`,
+      `${forceLeave(agent, failed)}, if it is gone for good`,
+    );
+  }
+  if (alive.length > expected) {
+    return warn(
+      `${alive.length} servers where ${expected} are expected: ${names.join(', ')}`,
+      `run nomad-bootstrap server --expect ${alive.length} on all of them, or remove one; an odd number is right`,
+    );
+  }
+  return pass(`${serversSeen(servers)}: ${names.join(', ')}`);
+}
+
+/** Why there is no leader, as far as gossip tells. */
+export function leaderless(agent: Agent, servers: ServerCount): CheckOutcome {
+  const { alive, failed, expected } = servers;
+  const quorum = Math.floor(expected / 2) + 1;
+  const detail = `no leader; ${serversSeen(servers)}`;
+  if (alive.length < quorum) {
+    return fail(
+      detail,
+      failed.length > 0
+        ? `start ${nameList(failed)} again: a leader needs ${quorum} of ${count(expected, 'server')}`
+        : `bring up the other servers: a leader needs ${quorum} of ${count(expected, 'server')}`,
+    );
+  }
+  return fail(
+    detail,
+    `the servers hear each other but cannot elect: open TCP ${rpcPorts[agent.unit]} between them, compare their --expect, then: journalctl -u ${agent.unit} -n 50`,
+  );
+}
+
+/** `a, b`. */
+export function nameList(members: readonly Member[]): string {
+  return members
+    .map(({ name }) => name)
+    .sort()
+    .join(', ');
+}
+
+/** What makes the others forget agents that will not come back. */
+export function forceLeave(agent: Agent, members: readonly Member[]): string {
+  const command = agent.unit === 'nomad' ? 'nomad server force-leave' : 'consul force-leave';
+  return members.map(({ name }) => `${command} ${name}`).join('; ');
+}
+
+/** Where this node looks for servers, for a sentence. */
+export function joinAddresses(target: NodeTarget): string {
+  const places = target.config.node.join.map(({ address }) => address);
+  return places.length === 0 ? 'the addresses given with --join' : places.join(', ');
+}
