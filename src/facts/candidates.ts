@@ -21,14 +21,22 @@ export function candidateAddresses(
   metadata: LinodeMetadata | undefined,
 ): readonly CandidateAddress[] {
   const candidates = addresses
-    .filter(isIpv4Candidate)
+    .filter(isIpv4)
+    .filter(({ interface: name }) => !guestInterface.test(name) && !overlayInterface.test(name))
     .map(address => ({ ...address, kind: kindOf(address, metadata) }));
   return kindOrder.flatMap(kind => candidates.filter(candidate => candidate.kind === kind));
 }
 
-function isIpv4Candidate(address: InterfaceAddress): address is InterfaceAddress & { readonly family: 4 } {
-  if (address.family !== 4 || !isUsable(address.address)) return false;
-  return !guestInterface.test(address.interface) && !overlayInterface.test(address.interface);
+/** IPv4 addresses on tunnels: for whoever names one with --network, never to be chosen otherwise. */
+export function overlayAddresses(addresses: readonly InterfaceAddress[]): readonly CandidateAddress[] {
+  return addresses
+    .filter(isIpv4)
+    .filter(({ interface: name }) => overlayInterface.test(name))
+    .map(address => ({ ...address, kind: kindOf(address, undefined) }));
+}
+
+function isIpv4(address: InterfaceAddress): address is InterfaceAddress & { readonly family: 4 } {
+  return address.family === 4 && isUsable(address.address);
 }
 
 function kindOf(address: InterfaceAddress, metadata: LinodeMetadata | undefined): NetworkKind {

@@ -22,10 +22,10 @@ export function parseOsRelease(text: string | undefined): OsRelease {
   };
 }
 
-/** Takes away shell quoting: os-release(5) allows one pair of quotes, and a backslash before `$ " ' \` and the backtick. */
+/** Takes away shell quoting: os-release(5) allows one pair of quotes, and a backslash before `$ " ' \\` and the backtick. */
 function unquote(value: string): string {
-  const quote = value[0];
-  if (quote === "'") return value.replace(/^'|'$/g, '');
-  const inner = quote === '"' ? value.replace(/^"|(?<!\\)"$/g, '') : value;
-  return inner.replace(/\\([\\"'$`])/g, '$1');
+  const [, single] = /^'([^']*)'?/.exec(value) ?? [];
+  if (single !== undefined) return single;
+  const [, double] = /^"((?:[^"\\]|\\.)*)"?/.exec(value) ?? [];
+  return (double ?? value).replace(/\\([\\"'$`])/g, '$1');
 }
