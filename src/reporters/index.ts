@@ -4,6 +4,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { createJsonReporter } from './json.ts';
 import { createLiveReporter } from './live.ts';
 import { createLogReporter } from './log.ts';
+import { withoutColour } from './terminal.ts';
 import { createTextReporter, type Output } from './text.ts';
 
 export interface ReporterOptions {
@@ -13,6 +14,8 @@ export interface ReporterOptions {
   readonly quiet: boolean;
   /** Commands, requests and passed checks as well. */
   readonly verbose: boolean;
+  /** `false`: no colours on any terminal (--no-color). Default: as each terminal has it. */
+  readonly colour?: boolean;
   readonly stdout: Output;
   readonly stderr: Output;
   /** The log file: it gets everything, whatever is shown. Absent for what must not touch the host. */
@@ -53,11 +56,17 @@ export function createReporter(options: ReporterOptions): RunReporter {
 }
 
 function createShownReporter(options: ReporterOptions, clock: Clock): RunReporter {
-  const { json, quiet, verbose, stdout, stderr, log } = options;
+  const { json, quiet, verbose, log } = options;
+  const [stdout, stderr] =
+    options.colour === false ? [bleached(options.stdout), bleached(options.stderr)] : [options.stdout, options.stderr];
   const textOptions = { quiet, verbose, stdout, stderr, logPath: log?.path, clock };
   if (!json && !quiet && stderr.terminal.live) return createLiveReporter(textOptions);
   const reporter = json ? createJsonReporter(text => stdout.write(text), clock) : createTextReporter(textOptions);
   return { report: reporter.report, close: () => {} };
+}
+
+function bleached(output: Output): Output {
+  return { terminal: withoutColour(output.terminal), write: text => output.write(text) };
 }
 
 function logGivenUp(path: string, failure: Error): Event {

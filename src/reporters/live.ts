@@ -1,6 +1,6 @@
 import type { AnnouncedChange, Event, Reporter } from '../core/types.ts';
 import { paintFor, printable, type Terminal, truncate, widthOf } from './terminal.ts';
-import { count, createTextReporter, duration, size, type TextOptions } from './text.ts';
+import { count, createTextReporter, duration, type Output, size, type TextOptions } from './text.ts';
 
 /** A reporter that owns part of the screen until it is closed. */
 export interface LiveReporter extends Reporter {
@@ -47,8 +47,8 @@ export function createLiveReporter(options: TextOptions): LiveReporter {
   const glyphs = terminal.unicode ? unicodeGlyphs : asciiGlyphs;
   const text = createTextReporter({
     ...options,
-    stdout: { terminal: stdout.terminal, write: above(stdout.write) },
-    stderr: { terminal, write: above(stderr.write) },
+    stdout: { terminal: stdout.terminal, write: above(stdout) },
+    stderr: { terminal, write: above(stderr) },
   });
 
   const planned = new Map<string, AnnouncedChange>();
@@ -147,8 +147,8 @@ export function createLiveReporter(options: TextOptions): LiveReporter {
   }
 
   /** Lets lines that stay be written where the moving ones were. */
-  function above(write: (text: string) => void): (text: string) => void {
-    return content => draw(() => write(content));
+  function above(output: Output): (text: string) => void {
+    return content => draw(() => output.write(content));
   }
 
   function tick(): void {

@@ -51,6 +51,21 @@ export function describeTerminal(
   };
 }
 
+/** The same terminal, its size still the one of now, with colours unwanted. */
+export function withoutColour(terminal: Terminal): Terminal {
+  return {
+    live: terminal.live,
+    colour: false,
+    unicode: terminal.unicode,
+    get columns() {
+      return terminal.columns;
+    },
+    get rows() {
+      return terminal.rows;
+    },
+  };
+}
+
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
 /** Gives a text a colour or weight. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { createRedactor } from '../../src/core/redact.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createReporter, type ReporterOptions } from '../../src/reporters/index.ts';
-import { describeTerminal, noTerminal, type Terminal } from '../../src/reporters/terminal.ts';
+import { describeTerminal, noTerminal, type Terminal, withoutColour } from '../../src/reporters/terminal.ts';
 import { createTestClock, everyEvent } from './events.ts';
 
 const everything = Object.values(everyEvent);
@@ -39,6 +39,23 @@ describe('where a run is told', () => {
       false,
       false,
     ]);
+  });
+
+  test('with --no-color no terminal gets colours, and the window can still be resized', () => {
+    const stream = { isTTY: true, columns: 80, rows: 24 };
+    const terminal = describeTerminal(stream, { TERM: 'xterm' });
+    const colours = (colour: boolean): boolean => {
+      const told: string[] = [];
+      const output = { terminal, write: (text: string) => told.push(text) };
+      const reporter = createReporter({ ...options({}), colour, stdout: output, stderr: output });
+      for (const event of [...everything, { ...everyEvent.planned, dryRun: true }]) reporter.report(event);
+      return /\[3\dm/.test(told.join(''));
+    };
+
+    expect([colours(true), colours(false)]).toEqual([true, false]);
+    const bleached = withoutColour(terminal);
+    stream.columns = 60;
+    expect([bleached.columns, bleached.rows, bleached.live]).toEqual([60, 24, true]);
   });
 
   test('the log gets everything, whatever is shown', () => {
