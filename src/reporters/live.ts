@@ -185,9 +185,7 @@ export function createLiveReporter(options: TextOptions): LiveReporter {
     return [
       ...[...steps.values()].map(step => `${spinner} ${fitted(stepText(step), `  ${duration(now - step.startedAt)}`)}`),
       ...[...transfers].map(([subject, transfer]) => `  ${fitted(subject, transferText(transfer))}`),
-      ...(wait === undefined
-        ? []
-        : [`${spinner} ${fitted(`waiting: ${wait.message}`, `  ${duration(now - wait.startedAt)}`)}`]),
+      ...(wait === undefined ? [] : [`${spinner} ${fitted(wait.message, `  ${duration(now - wait.startedAt)}`)}`]),
     ];
   }
 

@@ -40,7 +40,7 @@ export function logEntry(event: Event, time: Date): string {
         ? entry(`downloaded ${event.subject}: ${size(event.doneBytes, undefined)}`)
         : '';
     case 'waiting':
-      return entry(`waiting for ${event.waitedSeconds} s: ${event.message}`);
+      return entry(`${event.message} (${event.waitedSeconds} s)`);
     case 'command':
       return entry(
         `command: ${commandLine(event.argv)}: exit ${event.exitCode} in ${seconds(event.durationMs)}`,

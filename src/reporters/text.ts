@@ -73,7 +73,7 @@ export function createTextReporter(options: TextOptions): Reporter {
       case 'waiting':
         if (isDue(waitsTold, event.message, event.waitedSeconds)) {
           const waited = event.waitedSeconds < 1 ? '' : ` (${duration(event.waitedSeconds * 1000)})`;
-          tell(`waiting${waited}: ${event.message}`);
+          tell(event.message + waited);
         }
         break;
       case 'command':
@@ -166,7 +166,7 @@ export function finishedText(event: Extract<Event, { type: 'finished' }>): strin
   const { outcome, changes, durationMs } = event;
   const message = printable(event.message);
   const made = `${count(changes)} in ${duration(durationMs)}`;
-  if (outcome === 'forming') return `forming: ${message} (${made})\n`;
+  if (outcome === 'forming') return `${made}\nforming: ${message}\n`;
 
   const before = message === '' ? '' : `${message}\n`;
   if (outcome === 'planned') return `${before}dry run: ${count(changes)} to make, nothing was changed\n`;

@@ -40,7 +40,11 @@ export const everyEvent: { readonly [Type in Event['type']]: Required<EventOf<Ty
     doneBytes: 20_971_520,
     totalBytes: 52_428_800,
   },
-  waiting: { type: 'waiting', message: 'unattended-upgr (pid 812) holds the lock of dpkg', waitedSeconds: 20 },
+  waiting: {
+    type: 'waiting',
+    message: 'waiting for unattended-upgr (pid 812) to release /var/lib/dpkg/lock',
+    waitedSeconds: 20,
+  },
   command: {
     type: 'command',
     argv: ['systemctl', 'enable', 'nomad.service'],

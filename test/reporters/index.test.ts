@@ -23,7 +23,7 @@ describe('where a run is told', () => {
   test('without it progress goes to stderr and the answer to stdout', () => {
     const { stdout, stderr } = tell({});
 
-    expect(stdout).toBe('forming: 1 of 3 servers (12 changes in 41 s)\n');
+    expect(stdout).toBe('12 changes in 41 s\nforming: 1 of 3 servers\n');
     expect(stderr).toMatch(
       /^nomad-bootstrap 0\.1\.0: server\n(.*\n)*\[1\/1\] kernel: .*\n(.*\n)*log: \/var\/log\/x\.log\n$/,
     );

@@ -29,7 +29,7 @@ describe('the live view', () => {
 
     tell(...start, { type: 'progress', subject: 'cni.tgz', doneBytes: 20_971_520, totalBytes: 52_428_800 });
     clock.pass(11_000);
-    tell({ type: 'waiting', message: 'apt-get (pid 812) holds the lock', waitedSeconds: 4 });
+    tell({ type: 'waiting', message: 'waiting for apt-get (pid 812)', waitedSeconds: 4 });
     clock.pass(1000);
 
     expect(screen.lines()).toEqual([
@@ -39,7 +39,7 @@ describe('the live view', () => {
       '⠋ Packages [1/2]: install nomad 2.0.7 and consul 1.22.3  12 s',
       '⠋ CNI plugins [1/1]: unpack the CNI plugins 1.9.1  12 s',
       '  cni.tgz  ████████░░░░░░░░░░░░  20.0 of 50.0 MiB',
-      '⠋ waiting: apt-get (pid 812) holds the lock  5.0 s',
+      '⠋ waiting for apt-get (pid 812)  5.0 s',
     ]);
   });
 
@@ -96,7 +96,7 @@ describe('the live view', () => {
 
     tell(...start, { type: 'waiting', message: 'no leader yet', waitedSeconds: 0 });
     clock.pass(14_000);
-    expect(screen.lines().at(-1)).toBe('⠋ waiting: no leader yet  14 s');
+    expect(screen.lines().at(-1)).toBe('⠋ no leader yet  14 s');
 
     clock.pass(2000);
     expect(screen.lines().at(-1)).toBe('⠋ CNI plugins [1/1]: unpack the CNI plugins 1.9.1  16 s');
@@ -128,7 +128,7 @@ describe('the live view', () => {
     tell(
       ...start,
       { type: 'step-finished', step: 'cni-plugins', durationMs: 3000 },
-      { type: 'waiting', message: 'apt-get holds the lock', waitedSeconds: 4 },
+      { type: 'waiting', message: 'waiting for apt-get', waitedSeconds: 4 },
       {
         type: 'failed',
         code: 'package-lock',

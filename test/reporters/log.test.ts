@@ -27,7 +27,7 @@ test('the log has everything with its time, commands with their output, changes 
 2026-10-01T12:00:05.005Z change file:/etc/modules-load.d/nomad.conf: started: write /etc/modules-load.d/nomad.conf
 2026-10-01T12:00:06.006Z change file:/etc/modules-load.d/nomad.conf: applied in 0.012 s
 2026-10-01T12:00:07.007Z change service:docker: already so
-2026-10-01T12:00:09.009Z waiting for 20 s: unattended-upgr (pid 812) holds the lock of dpkg
+2026-10-01T12:00:09.009Z waiting for unattended-upgr (pid 812) to release /var/lib/dpkg/lock (20 s)
 2026-10-01T12:00:10.010Z command: systemctl enable nomad.service: exit 0 in 0.230 s
     Created symlink /etc/systemd/system/multi-user.target.wants/nomad.service
 2026-10-01T12:00:11.011Z request: GET http://127.0.0.1:4646/v1/status/leader: 200 in 0.003 s

@@ -122,7 +122,7 @@ describe('the last line', () => {
       { outcome: 'converged', changes: 9, message: 'http://127.0.0.1:4646', durationMs: 41_000 },
     ],
     [
-      'forming: 1 of 3 servers (12 changes in 41 s)\n',
+      '12 changes in 41 s\nforming: 1 of 3 servers\n',
       { outcome: 'forming', changes: 12, message: '1 of 3 servers', durationMs: 41_000 },
     ],
     [
@@ -217,15 +217,15 @@ describe('a failure', () => {
 describe('what takes long', () => {
   test('a wait is told at once and then every ten seconds', () => {
     const waits = [0, 2, 4, 9, 10, 12, 19, 21, 30, 0, 1].map((waitedSeconds): Event => {
-      return { type: 'waiting', message: 'apt-get (pid 812) holds the lock', waitedSeconds };
+      return { type: 'waiting', message: 'waiting for apt-get (pid 812)', waitedSeconds };
     });
 
     expect(tell(waits).stderr).toBe(
       [
-        'waiting: apt-get (pid 812) holds the lock',
-        'waiting (10 s): apt-get (pid 812) holds the lock',
-        'waiting (21 s): apt-get (pid 812) holds the lock',
-        'waiting: apt-get (pid 812) holds the lock',
+        'waiting for apt-get (pid 812)',
+        'waiting for apt-get (pid 812) (10 s)',
+        'waiting for apt-get (pid 812) (21 s)',
+        'waiting for apt-get (pid 812)',
         '',
       ].join('\n'),
     );
@@ -238,7 +238,7 @@ describe('what takes long', () => {
       { type: 'waiting', message: 'no leader yet', waitedSeconds: 5 },
     ]);
 
-    expect(stderr).toBe('waiting (3.0 s): no leader yet\nwaiting (4.0 s): 1 of 3 servers\n');
+    expect(stderr).toBe('no leader yet (3.0 s)\n1 of 3 servers (4.0 s)\n');
   });
 
   test('a download is told of every ten seconds, a short one never', () => {
