@@ -14,9 +14,10 @@ import { parseListeners, portsFree } from '../../../src/checks/preflight/ports-f
 import { rootWritable } from '../../../src/checks/preflight/root-writable.ts';
 import { runChecks } from '../../../src/core/run-checks.ts';
 import type { Check, CheckOutcome } from '../../../src/core/types.ts';
+import { platformFor, supportedSystems } from '../../../src/platforms/index.ts';
 import type { Target } from '../../../src/target.ts';
 import { type FixtureDescription, fixtureHost } from '../../support/fixture-host.ts';
-import { describedHost } from '../../support/hosts.ts';
+import { describedHost, factsOf, hostNames } from '../../support/hosts.ts';
 import { clientNode, type TargetDescription, targetOn } from '../../support/target.ts';
 
 const mib = 2 ** 20;
@@ -48,6 +49,34 @@ describe('os-supported', () => {
       status: 'fail',
       detail: 'Debian 11 is too old',
     });
+  });
+  test('refuses exactly the systems that are not supported', async () => {
+    const refused: string[] = [];
+    for (const name of hostNames) {
+      const { os } = await factsOf(name);
+      try {
+        const outcome = await check(osSupported, name, {}, { platform: platformFor(os) });
+        if (outcome.status === 'fail') refused.push(name);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'unsupported-os', exitCode: 3 });
+        refused.push(name);
+      }
+    }
+    expect(refused).toEqual([
+      'alpine-3.23',
+      'amazon-2023',
+      'arch',
+      'centos-7',
+      'debian-11',
+      'debian-12-i686',
+      'opensuse-leap-15.6',
+      'ubuntu-20.04',
+    ]);
+  });
+  test('names what is supported in the same words as the platforms', async () => {
+    const platform = { unsupportedReason: () => 'too old' };
+    const { hint } = await check(osSupported, 'debian-11', {}, { platform });
+    expect(hint).toBe(`use one of: ${supportedSystems}`);
   });
   test('fails on a 32-bit system of a supported release', async () => {
     expect(await check(osSupported, 'debian-12-i686')).toMatchObject({
