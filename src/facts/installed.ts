@@ -1,25 +1,97 @@
 import type { HostReader } from '../core/types.ts';
 import type { InstalledAgents } from './facts.ts';
 
-/** Asks the agents that are there for their versions, all at once. Looks only where packages put them. */
-export async function readInstalledAgents(host: HostReader): Promise<InstalledAgents> {
-  const [nomad, consul, docker] = await Promise.all([
-    readVersion(host, ['/usr/bin/nomad', 'version'], /^Nomad v(\S+)/m),
-    readVersion(host, ['/usr/bin/consul', 'version'], /^Consul v(\S+)/m),
-    // podman-docker answers as podman, and Nomad's driver cannot use it.
-    readVersion(host, ['/usr/bin/docker', '--version'], /^Docker version ([^\s,]+)/m),
-  ]);
-  return {
-    ...(nomad === undefined ? {} : { nomad }),
-    ...(consul === undefined ? {} : { consul }),
-    ...(docker === undefined ? {} : { docker }),
-  };
+type AgentName = keyof InstalledAgents;
+
+interface Program {
+  readonly name: AgentName;
+  /** Where packages put it. */
+  readonly path: string;
+  /** Packages that hold it, the first that is installed counts. */
+  readonly packages: readonly string[];
+  readonly versionArgument: string;
+  readonly versionPattern: RegExp;
 }
 
-async function readVersion(host: HostReader, argv: readonly string[], pattern: RegExp): Promise<string | undefined> {
-  if ((await host.stat(argv[0] ?? '')) === undefined) return undefined;
-  const { exitCode, stdout } = await host.query(argv);
-  const [, version = ''] = (exitCode === 0 ? pattern.exec(stdout) : null) ?? [];
+const programs: readonly Program[] = [
+  {
+    name: 'nomad',
+    path: '/usr/bin/nomad',
+    packages: ['nomad'],
+    versionArgument: 'version',
+    versionPattern: /^Nomad v(\S+)/m,
+  },
+  {
+    name: 'consul',
+    path: '/usr/bin/consul',
+    packages: ['consul'],
+    versionArgument: 'version',
+    versionPattern: /^Consul v(\S+)/m,
+  },
+  {
+    name: 'docker',
+    path: '/usr/bin/docker',
+    packages: ['docker-ce', 'docker.io', 'moby-engine'],
+    versionArgument: '--version',
+    // podman-docker answers as podman, and Nomad's driver cannot use it.
+    versionPattern: /^Docker version ([^\s,]+)/m,
+  },
+];
+
+/**
+ * The versions of the agents that are there. The package database tells them: the programs themselves take 100 ms to start, and are
+ * asked only when no package holds them. Where none is there, no process is started.
+ */
+export async function readInstalledAgents(host: HostReader): Promise<InstalledAgents> {
+  const found = await Promise.all(programs.map(async program => ((await host.stat(program.path)) ? [program] : [])));
+  const present = found.flat();
+  if (present.length === 0) return {};
+
+  const packaged = await readPackages(
+    host,
+    present.flatMap(program => program.packages),
+  );
+  const versions = await Promise.all(
+    present.map(async (program): Promise<readonly [AgentName, string] | undefined> => {
+      const fromPackage = program.packages.flatMap(name => packageVersion(packaged.get(name) ?? '') ?? [])[0];
+      const version = fromPackage ?? (await askProgram(host, program));
+      return version === undefined ? undefined : [program.name, version];
+    }),
+  );
+  return Object.fromEntries(versions.filter(entry => entry !== undefined));
+}
+
+/** Full versions by package, of those that are completely installed. */
+async function readPackages(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const status = await host.readText('/var/lib/dpkg/status');
+  if (status !== undefined) {
+    return new Map(names.map(name => dpkgVersion(status, name)).filter(found => found !== undefined));
+  }
+  // Its exit status is the number of packages that are not installed.
+  const { stdout } = await host.query(['rpm', '-q', '--queryformat', '%{NAME} %{VERSION}\\n', ...names]);
+  const lines = stdout.split('\n').map(line => line.split(' '));
+  return new Map(lines.flatMap(([name = '', version = '', ...rest]) => (rest.length > 0 ? [] : [[name, version]])));
+}
+
+/** Finds a paragraph of /var/lib/dpkg/status. A held package is `hold ok installed`. */
+function dpkgVersion(status: string, name: string): readonly [string, string] | undefined {
+  const start = `\n${status}`.indexOf(`\nPackage: ${name}\n`);
+  if (start === -1) return undefined;
+  const end = status.indexOf('\n\n', start);
+  const paragraph = status.slice(start, end === -1 ? undefined : end);
+  const version = /^Version: (\S+)$/m.exec(paragraph)?.[1];
+  return version !== undefined && /^Status: \S+ \S+ installed$/m.test(paragraph) ? [name, version] : undefined;
+}
+
+/** `5:29.10.0-1~debian.12~bookworm` is 29.10.0, `2.1.0~beta.1-1` is 2.1.0-beta.1. */
+function packageVersion(full: string): string | undefined {
+  const [, version, preRelease] = /^(?:\d+:)?(\d+\.\d+\.\d+)(?:~((?:alpha|beta|rc)[\w.]*))?/.exec(full) ?? [];
+  return preRelease === undefined ? version : `${version}-${preRelease}`;
+}
+
+async function askProgram(host: HostReader, program: Program): Promise<string | undefined> {
+  const { exitCode, stdout } = await host.query([program.path, program.versionArgument]);
+  const [, version = ''] = (exitCode === 0 ? program.versionPattern.exec(stdout) : null) ?? [];
   // Build metadata (`+ent`, `+dfsg1`) is no part of the version; a pre-release (`-beta.1`) is.
   return /^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?/.exec(version)?.[0];
 }
