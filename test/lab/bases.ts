@@ -8,6 +8,13 @@ import { certificateAuthority } from './keys.ts';
 /** The systems that a lab node can be. */
 export type System = 'debian12' | 'debian13';
 
+/** All of them; the first is the default. */
+export const systems: readonly System[] = ['debian12', 'debian13'];
+
+export function isSystem(name: string): name is System {
+  return (systems as readonly string[]).includes(name);
+}
+
 const suites: Readonly<Record<System, string>> = { debian12: 'bookworm', debian13: 'trixie' };
 
 /** As small as a cloud image gets; what the product needs beyond this, it has to install. */

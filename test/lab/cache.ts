@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { homedir } from 'node:os';
 import path from 'node:path';
 
@@ -49,7 +49,10 @@ export async function withLock<T>(name: string, action: () => Promise<T>): Promi
  */
 export async function madeOnce(kind: string, name: string, build: (staging: string) => Promise<void>): Promise<string> {
   const directory = path.join(labHome(), kind, name);
-  if (existsSync(directory)) return directory;
+  if (existsSync(directory)) {
+    utimesSync(directory, new Date(), new Date());
+    return directory;
+  }
   return withLock(`${kind}-${name}`, async () => {
     if (existsSync(directory)) return directory;
     const staging = `${directory}.making`;
@@ -57,6 +60,18 @@ export async function madeOnce(kind: string, name: string, build: (staging: stri
     mkdirSync(staging, { recursive: true });
     await build(staging);
     renameSync(staging, directory);
+    forgetOld(path.dirname(directory), name);
     return directory;
   });
+}
+
+/** Removes what `name` replaces: same prefix up to the recipe's digest, unused for three days (a lab may still run on it). */
+function forgetOld(directory: string, name: string): void {
+  const prefix = name.slice(0, name.lastIndexOf('-') + 1);
+  if (prefix === '') return;
+  for (const sibling of readdirSync(directory)) {
+    if (!sibling.startsWith(prefix) || sibling === name || sibling.endsWith('.making')) continue;
+    const unusedMs = Date.now() - statSync(path.join(directory, sibling)).mtimeMs;
+    if (unusedMs > 3 * 24 * 3600 * 1000) rmSync(path.join(directory, sibling), { recursive: true, force: true });
+  }
 }

@@ -2,12 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { labCgroup, makeCgroup } from './cgroups.ts';
+import { type Mirror, openMirror, startMirror } from './mirror/mirror.ts';
 import { createLabNetwork } from './network.ts';
 import { createNode, type LabNode, type NodeSpec, nodeNames, openNode } from './nodes.ts';
 import { currentProcess, labDirectory, recordedLabs, recordLab, removeLab, sweepLabs } from './registry.ts';
 import { installRequirements, whyNoLab } from './requirements.ts';
 
+export { isSystem, type System, systems } from './bases.ts';
 export { type CommandResult, waitFor } from './commands.ts';
+export type { Mirror, Offer } from './mirror/mirror.ts';
+export type { Fault, LinodeInstance, MetadataAnswer, RequestRecord } from './mirror/types.ts';
 export type { InterfaceSpec } from './network.ts';
 export type { ExecOptions, LabNode, NodeSpec } from './nodes.ts';
 export { whyNoLab } from './requirements.ts';
@@ -17,6 +21,7 @@ export { compareTrees, livingPaths, type Tree, type TreeEntry } from './trees.ts
 export interface Lab {
   /** Lower-case letters and digits. */
   readonly id: string;
+  readonly mirror: Mirror;
   /** Makes a node and boots it. */
   node(spec?: NodeSpec): Promise<LabNode>;
   /** Makes a node that is not booted: its `root` can be furnished first. */
@@ -46,16 +51,16 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   await installRequirements();
   sweepLabs();
   recordLab({ id, createdAt: new Date().toISOString(), ...(options.keep ? {} : { owner: currentProcess() }) });
-  const lab = labHandle(id);
   if (!options.keep) removeAtExit(id);
   try {
     makeCgroup(labCgroup(id));
     await createLabNetwork(id);
+    await startMirror(id);
   } catch (error) {
-    await lab.close();
+    removeLab(id);
     throw error;
   }
-  return lab;
+  return labHandle(id);
 }
 
 /** The handle of a lab that is up. Throws when there is none of that name. */
@@ -68,6 +73,7 @@ function labHandle(id: string): Lab {
   const unbootedNode: Lab['unbootedNode'] = async (spec = {}) => createNode(id, claimNumber(id), spec);
   return {
     id,
+    mirror: openMirror(id),
     unbootedNode,
     async node(spec) {
       const node = await unbootedNode(spec);

@@ -68,6 +68,8 @@ export interface LabNode extends NodeRecord {
   exec(argv: readonly string[], options?: ExecOptions): Promise<CommandResult>;
   /** The command of this machine that runs `argv` on the node: for tests that need their own pipes, terminal or signals. */
   command(argv: readonly string[], options?: { readonly readOnlyRoot?: boolean }): Promise<readonly string[]>;
+  /** The environment that {@link exec} gives, for those who use {@link command}. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Puts an executable of this machine at `to`, mode 0755. Default: /usr/local/bin/<its name>. */
   install(file: string, to?: string): Promise<void>;
   readFile(file: string): Promise<string>;
@@ -244,6 +246,7 @@ function nodeHandle(labId: string, record: NodeRecord): LabNode {
     boot,
     exec,
     command,
+    environment: nodeEnvironment,
     isRunning: () => cgroupPopulated(cgroup),
     console: readConsole,
     async install(file, to = `/usr/local/bin/${path.basename(file)}`) {
