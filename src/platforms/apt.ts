@@ -99,6 +99,8 @@ async function install(host: Host, packages: readonly PackageVersion[], sources:
     await refresh(host, sources);
     try {
       await runUnlocked(host, argv);
+      // Installing a held package by its name takes its hold away.
+      if (heldNames.size > 0) await host.run(['apt-mark', 'hold', ...heldNames]);
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;

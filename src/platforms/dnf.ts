@@ -54,7 +54,7 @@ async function installed(host: HostReader, names: readonly string[]): Promise<Re
 }
 
 async function all(host: HostReader): Promise<readonly string[]> {
-  const { stdout } = await host.query(['rpm', '-qa', '--qf', '%{NAME}\\n']);
+  const { stdout } = await host.query(['rpm', '-q', '-a', '--qf', '%{NAME}\\n']);
   return [...new Set(stdout.split('\n').filter(name => name !== ''))].sort();
 }
 
@@ -85,12 +85,17 @@ async function install(host: Host, packages: readonly PackageVersion[], reposito
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
-      const transient =
-        /Cannot download|Failed to download|Curl error|Error downloading|No more mirrors|Librepo error|failed to lock/i;
-      if (!transient.test(error.detail ?? '') || attempt === attempts) throw transactionFailed(error);
+      if (attempt === attempts || !mayPass(error.detail ?? '')) throw transactionFailed(error);
       await host.sleep(1000 * 2 ** (attempt - 1));
     }
   }
+}
+
+/** Whether trying again may help. Repositories that were passed over are in the output too, so what is final counts first. */
+function mayPass(detail: string): boolean {
+  if (/GPG|OpenPGP|No match for argument|Unable to find a match|conflicts with|nothing provides/i.test(detail))
+    return false;
+  return /download|Curl error|No more mirrors|Librepo error|failed to lock/i.test(detail);
 }
 
 async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
@@ -110,11 +115,7 @@ async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
 
 function transactionFailed(error: BootstrapError): BootstrapError {
   const detail = error.detail ?? '';
-  if (
-    /GPG check FAILED|Public key for .* is not installed|GPG keys? .*(not correct|failed)|Signature verification|OpenPGP check/i.test(
-      detail,
-    )
-  ) {
+  if (/GPG|OpenPGP|Public key for/i.test(detail)) {
     return new BootstrapError('key-not-accepted', 'dnf does not accept the signature of a package', {
       hint: 'the signing key may have been replaced: take the newest release of nomad-bootstrap, or check the new key with its owner and name it with --hashicorp-key-fingerprint or --docker-key-fingerprint',
       detail,

@@ -38,10 +38,7 @@ export async function pendingPackages(
   manager: PackageManager,
   wanted: readonly PackageVersion[],
 ): Promise<readonly PackageVersion[]> {
-  const installed = await manager.installed(
-    host,
-    wanted.map(({ name }) => name),
-  );
+  const installed = await manager.installed(host, namesOf(wanted));
   return wanted.filter(({ name, version }) => {
     const present = installed.get(name);
     return present === undefined || (version !== undefined && version !== present);
@@ -56,7 +53,7 @@ export function packages(manager: PackageManager, wanted: readonly PackageVersio
       const pending = await pendingPackages(host, manager, wanted);
       if (pending.length === 0) return undefined;
 
-      const names = pending.map(({ name }) => name);
+      const names = namesOf(pending);
       const [installed, before] = await Promise.all([manager.installed(host, names), manager.all(host)]);
       return {
         summary: `install ${pending.map(label).join(', ')}`,
@@ -93,4 +90,8 @@ export function packageHold(
 
 function label({ name, version }: PackageVersion): string {
   return version === undefined ? name : `${name} ${version}`;
+}
+
+function namesOf(packages: readonly PackageVersion[]): readonly string[] {
+  return packages.map(({ name }) => name);
 }

@@ -37,9 +37,22 @@ export function signingKey(key: SigningKey): Resource {
       }
       fetched ??= fetchKey(host, key);
       const change = await file(key.path, await fetched, attributes).plan(host, before);
-      return change && { ...change, summary: `trust ${key.owner}'s signing key: ${change.summary}` };
+      return (
+        change && {
+          ...change,
+          summary: `trust ${key.owner}'s signing key in ${key.path}`,
+          diff: await keyDiff(key, current, await fetched),
+        }
+      );
     },
   };
+}
+
+/** Fingerprints instead of the armored text, which says nothing to people. */
+async function keyDiff(key: SigningKey, current: Uint8Array | undefined, wanted: string): Promise<string> {
+  const listed = async (sign: string, keyring: Uint8Array) =>
+    (await readOpenPgpKeys(keyring)).map(({ fingerprint }) => `${sign}${fingerprint}\n`).join('');
+  return `${key.path}\n${current === undefined ? '' : await listed('-', current)}${await listed('+', new TextEncoder().encode(wanted))}`;
 }
 
 async function acceptedOnly(keyring: Uint8Array, accepted: readonly string[]): Promise<boolean> {
