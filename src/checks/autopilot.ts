@@ -20,7 +20,7 @@ const healthSchema = z.object({
     .nullable(),
 });
 
-/** A server is heard for 10 s before it votes, and a new leader takes as long to judge: no fault within that time. */
+/** A new server is watched for 10 s before it votes: no fault within that time. */
 const settlingMs = 30_000;
 
 /**
@@ -29,20 +29,16 @@ const settlingMs = 30_000;
  */
 export async function judgeAutopilot(host: HostReader, agent: Agent, expected: number): Promise<CheckOutcome> {
   const health = await readAgent(host, agent, '/v1/operator/autopilot/health', healthSchema, 429);
+  // A new leader has not heard of anyone for its first seconds.
   const servers = health.Servers ?? [];
   const again = 'ask again in half a minute: nomad-bootstrap verify --wait 30';
   if (servers.length === 0) return warn('the leader has not judged the servers yet', again);
 
   const now = host.now().getTime();
-  const settles = ({ SerfStatus, StableSince }: { SerfStatus: string; StableSince: string }): boolean =>
-    SerfStatus === 'alive' && now - Date.parse(StableSince) < settlingMs;
-
   const ill = servers.filter(server => !server.Healthy);
   if (ill.length > 0) {
-    const detail = ill.map(server => `${plain(server.Name)} ${complaint(server)}`).join('; ');
-    if (ill.every(settles)) return warn(`settling: ${detail}`, again);
     return fail(
-      detail,
+      ill.map(server => `${plain(server.Name)} ${complaint(server)}`).join('; '),
       `on that server: systemctl status ${agent.unit}; journalctl -u ${agent.unit} -n 50; do not restart or remove another one before it is well`,
     );
   }
@@ -51,7 +47,10 @@ export async function judgeAutopilot(host: HostReader, agent: Agent, expected: n
   const vote = `${voters.length} of ${count(expected, 'voter')}`;
   const silent = servers.filter(server => !server.Voter);
   if (voters.length < expected) {
-    if (voters.length + silent.length >= expected && silent.every(settles)) {
+    if (
+      voters.length + silent.length >= expected &&
+      silent.every(({ StableSince }) => now - Date.parse(StableSince) < settlingMs)
+    ) {
       return warn(`${vote}: ${silent.map(({ Name }) => plain(Name)).join(', ')} will vote soon`, again);
     }
     return fail(

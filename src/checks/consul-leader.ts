@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { consul, readAgent, readConsulMembers } from './agents.ts';
-import { type HealthCheck, pass } from './health-check.ts';
+import { electionMs, type HealthCheck, pass } from './health-check.ts';
 import { countServers, leaderless } from './servers.ts';
 
 export const consulLeader: HealthCheck = {
@@ -8,6 +8,7 @@ export const consulLeader: HealthCheck = {
   title: 'Consul has a leader',
   scope: 'cluster',
   needs: ['consul-agent'],
+  confirmMs: electionMs,
   async run(host, target) {
     const servers = countServers(await readConsulMembers(host), target);
     // Without a server in sight the question would only be held until it times out.

@@ -1,18 +1,20 @@
+import * as z from 'zod';
 import type { CheckResult, HostReader } from '../core/types.ts';
 import type { NodeTarget } from '../target.ts';
-import { readConsulMembers } from './agents.ts';
+import { consul, nomad, readAgent, readConsulMembers, readNomadMembers } from './agents.ts';
 import type { HealthCheck } from './health-check.ts';
 import { countServers } from './servers.ts';
 
-/** A cluster that is not yet all there. */
+/** A cluster whose servers have never all been there. */
 export interface Forming {
   readonly alive: number;
   readonly expected: number;
 }
 
 /**
- * How far a forming cluster has come, or `undefined` when something else is wrong, or nothing is: then no more than the
- * cluster's own checks fail, some expected server has never been seen, and none that was seen has gone.
+ * How far a forming cluster has come, or `undefined` when something else is wrong, or nothing is. Forming is where the
+ * node's own checks do not fail, and each agent whose checks of the cluster do has fewer servers than expected and no
+ * raft peers yet: a cluster that lost servers still knows its peers. Throws what the agents' readings throw.
  */
 export async function forming(
   host: HostReader,
@@ -21,11 +23,23 @@ export async function forming(
   results: readonly CheckResult[],
 ): Promise<Forming | undefined> {
   const failed = results.filter(({ status }) => status === 'fail').map(({ id }) => id);
-  const ofNode = checks.filter(({ id, scope }) => scope === 'node' && failed.includes(id));
-  // Without Consul's word nothing is known of the servers.
-  if (failed.length === 0 || ofNode.length > 0) return undefined;
-  const servers = countServers(await readConsulMembers(host), target);
-  const alive = servers.alive.length;
-  if (alive === 0 || servers.failed.length > 0 || alive >= servers.expected) return undefined;
-  return { alive, expected: servers.expected };
+  if (checks.some(({ id, scope }) => scope === 'node' && failed.includes(id))) return undefined;
+
+  const agents = [
+    { agent: consul, members: () => readConsulMembers(host) },
+    { agent: nomad, members: () => readNomadMembers(host, target.config.node.region) },
+  ].filter(({ agent }) => failed.some(id => id.startsWith(`${agent.unit}-`)));
+  if (agents.length === 0 || failed.some(id => !agents.some(({ agent }) => id.startsWith(`${agent.unit}-`)))) {
+    return undefined;
+  }
+
+  let least: Forming | undefined;
+  for (const { agent, members } of agents) {
+    const servers = countServers(await members(), target);
+    const peers = await readAgent(host, agent, '/v1/status/peers?stale', z.array(z.string()));
+    const alive = servers.alive.length;
+    if (peers.length > 0 || alive === 0 || alive >= servers.expected) return undefined;
+    if (least === undefined || alive < least.alive) least = { alive, expected: servers.expected };
+  }
+  return least;
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { nomad, readAgent, readNomadMembers, readNomadSelf } from './agents.ts';
-import { fail, type HealthCheck, pass } from './health-check.ts';
+import { electionMs, fail, type HealthCheck, pass } from './health-check.ts';
 import { countServers, joinAddresses, leaderless } from './servers.ts';
 
 export const nomadLeader: HealthCheck = {
@@ -8,6 +8,7 @@ export const nomadLeader: HealthCheck = {
   title: 'Nomad has a leader',
   scope: 'cluster',
   needs: ['nomad-agent'],
+  confirmMs: electionMs,
   async run(host, target) {
     const { node } = target.config;
     if (!node.runsServer && (await readNomadSelf(host)).stats.client?.known_servers === '') {

@@ -6,8 +6,10 @@ import { count, fail, pass, warn } from './health-check.ts';
 /** How many servers of one kind of agent there are, and how many there should be. */
 export interface ServerCount {
   readonly alive: readonly Member[];
-  /** Were there once and do not answer. A forming cluster has none. */
+  /** Were there once and do not answer. */
   readonly failed: readonly Member[];
+  /** Went on purpose, or were given up: Consul does that within seconds of a failure. */
+  readonly left: readonly Member[];
   /** By this node's settings; on a client by what the servers say. 0: no server is in sight. */
   readonly expected: number;
 }
@@ -19,6 +21,7 @@ export function countServers(members: readonly Member[], target: NodeTarget): Se
   return {
     alive,
     failed: servers.filter(({ state }) => state === 'failed'),
+    left: servers.filter(({ state }) => state === 'left'),
     expected: runsServer ? expect : Math.max(0, ...alive.map(server => server.expect ?? 0)),
   };
 }
@@ -34,7 +37,8 @@ const rpcPorts = { nomad: 4647, consul: 8300 };
 
 /** Whether all servers that should be there are there, and agree on how many that is. */
 export function judgeServers(agent: Agent, servers: ServerCount, target: NodeTarget): CheckOutcome {
-  const { alive, failed, expected } = servers;
+  const { alive, failed, left, expected } = servers;
+  const gone = [...failed, ...left];
   const port = gossipPorts[agent.unit];
   if (alive.length === 0) {
     return fail(
@@ -58,9 +62,9 @@ export function judgeServers(agent: Agent, servers: ServerCount, target: NodeTar
   const names = alive.map(({ name }) => name).sort();
   if (alive.length < expected) {
     return fail(
-      `${serversSeen(servers)}: ${names.join(', ')}${failed.length > 0 ? `; failed: ${nameList(failed)}` : ''}`,
-      failed.length > 0
-        ? `start ${nameList(failed)} again, or see that TCP and UDP ${port} are open to it; if it is gone for good, bring up another with --expect ${expected}`
+      `${serversSeen(servers)}: ${names.join(', ')}${gone.length > 0 ? `; gone: ${nameList(gone)}` : ''}`,
+      gone.length > 0
+        ? `start ${nameList(gone)} again, or see that TCP and UDP ${port} are open to it; if it is gone for good, bring up another with --expect ${expected}`
         : `bring up the other servers with --expect ${expected} and --join ${target.config.node.network.address}; TCP and UDP ${port} must be open between them`,
     );
   }
@@ -81,20 +85,21 @@ export function judgeServers(agent: Agent, servers: ServerCount, target: NodeTar
 
 /** Why there is no leader, as far as gossip tells. */
 export function leaderless(agent: Agent, servers: ServerCount): CheckOutcome {
-  const { alive, failed, expected } = servers;
+  const { alive, failed, left, expected } = servers;
+  const gone = [...failed, ...left];
   const quorum = Math.floor(expected / 2) + 1;
   const detail = `no leader; ${serversSeen(servers)}`;
   if (alive.length < quorum) {
     return fail(
       detail,
-      failed.length > 0
-        ? `start ${nameList(failed)} again: a leader needs ${quorum} of ${count(expected, 'server')}`
+      gone.length > 0
+        ? `start ${nameList(gone)} again: a leader needs ${quorum} of ${count(expected, 'server')}`
         : `bring up the other servers: a leader needs ${quorum} of ${count(expected, 'server')}`,
     );
   }
   return fail(
     detail,
-    `the servers hear each other but cannot elect: open TCP ${rpcPorts[agent.unit]} between them, compare their --expect, then: journalctl -u ${agent.unit} -n 50`,
+    `a majority is in sight but cannot elect: open TCP ${rpcPorts[agent.unit]} between the servers and compare their --expect; one that has only just died still counts as seen: journalctl -u ${agent.unit} -n 50`,
   );
 }
 

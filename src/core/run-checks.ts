@@ -12,6 +12,8 @@ export interface CheckSelection {
 export interface RunChecksOptions extends CheckSelection {
   /** Told as each check ends, in the order of ending. */
   readonly onResult?: (result: CheckResult) => void;
+  /** `false`: failures count at once, since whoever asks will ask again. */
+  readonly confirm?: boolean;
 }
 
 export interface WaitOptions extends CheckSelection {
@@ -54,14 +56,15 @@ export async function runChecks<T>(
   options: RunChecksOptions = {},
 ): Promise<readonly CheckResult[]> {
   const reader = readOnce(host);
+  const { confirm = true, onResult } = options;
   const verdicts = new Map<string, Promise<Verdict>>();
 
   for (const check of selectChecks(checks, options)) {
     const needed = (check.needs ?? []).flatMap(id => verdicts.get(id) ?? []);
     verdicts.set(
       check.id,
-      judge(check, needed, reader, target).then(verdict => {
-        options.onResult?.(verdict.result);
+      judge(check, needed, reader, target, confirm ? host : undefined).then(verdict => {
+        onResult?.(verdict.result);
         return verdict;
       }),
     );
@@ -82,8 +85,9 @@ export async function waitUntilHealthy<T>(
 ): Promise<readonly CheckResult[]> {
   const { isEnough = nothingFailed, onWaiting, waitSeconds } = options;
   const selected = selectChecks(checks, options);
+  const confirm = waitSeconds === 0;
   const startedAt = host.now().getTime();
-  let results = await runChecks(selected, host, target);
+  let results = await runChecks(selected, host, target, { confirm });
   let pauseMs = firstPauseMs;
 
   while (!(await isEnough(results))) {
@@ -97,9 +101,9 @@ export async function waitUntilHealthy<T>(
     pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
 
     const open = results.filter(result => result.status === 'fail' || result.status === 'skip').map(({ id }) => id);
-    const answers = await runChecks(selected, host, target, { only: open });
+    const answers = await runChecks(selected, host, target, { only: open, confirm });
     results = results.map(result => answers.find(({ id }) => id === result.id) ?? result);
-    if (await isEnough(results)) results = await runChecks(selected, host, target);
+    if (await isEnough(results)) results = await runChecks(selected, host, target, { confirm });
   }
 
   return results;
@@ -116,6 +120,8 @@ async function judge<T>(
   needed: readonly Promise<Verdict>[],
   host: HostReader,
   target: T,
+  /** Where to ask a second time; `undefined`: not at all. */
+  freshHost: HostReader | undefined,
 ): Promise<Verdict> {
   const { id, title } = check;
   if (check.appliesTo?.(target) === false) {
@@ -130,7 +136,11 @@ async function judge<T>(
     return { result: { id, title, status: 'skip', detail, durationMs: 0 }, blocks: true };
   }
   const startedAt = performance.now();
-  const outcome = await outcomeOf(check, host, target);
+  let outcome = await outcomeOf(check, host, target);
+  if (outcome.status === 'fail' && check.confirmMs !== undefined && freshHost !== undefined) {
+    await freshHost.sleep(check.confirmMs);
+    outcome = await outcomeOf(check, readOnce(freshHost), target);
+  }
   const durationMs = Math.round(performance.now() - startedAt);
   return { result: { id, title, ...outcome, durationMs }, blocks: outcome.status === 'fail' };
 }

@@ -235,6 +235,8 @@ export interface Check<T> {
   readonly needs?: readonly string[];
   /** Default 5000. Past it the check has failed. */
   readonly timeoutMs?: number;
+  /** A failure that may pass by itself (an election, say) counts only when it is still there this much later. */
+  readonly confirmMs?: number;
   appliesTo?(target: T): boolean;
   run(host: HostReader, target: T): Promise<CheckOutcome>;
 }

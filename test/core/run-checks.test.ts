@@ -125,6 +125,29 @@ describe('runChecks', () => {
     expect(result).toMatchObject({ status: 'fail', detail: 'no answer within 0.01 s' });
   });
 
+  test('asks again, and anew, before a failure that may pass counts', async () => {
+    let leader = '';
+    const host = fixtureHost({ requests: { 'GET http://a/leader': () => ({ body: leader }) } });
+    const before = host.now().getTime();
+    const elected = (id: string, expected: string): Check<Toy> => ({
+      id,
+      title: id,
+      confirmMs: 3000,
+      async run(reader) {
+        const { body } = await reader.request('http://a/leader');
+        const found = new TextDecoder().decode(body);
+        leader = 's1';
+        return found === expected ? fine : broken;
+      },
+    });
+
+    expect(statuses(await runChecks([elected('a', 's1')], host, toy))).toEqual({ a: 'pass' });
+    expect(statuses(await runChecks([elected('b', 's2')], host, toy))).toEqual({ b: 'fail' });
+    expect(statuses(await runChecks([elected('c', 's2')], host, toy, { confirm: false }))).toEqual({ c: 'fail' });
+    expect(host.gets).toHaveLength(5);
+    expect(host.now().getTime() - before).toBe(6000);
+  });
+
   test('passes an interruption on', async () => {
     const interrupted = check('leader', () => {
       throw new BootstrapError('interrupted', 'interrupted', { hint: 'run it again' });
