@@ -1,1 +1,27 @@
-export {};
+/** The only file that touches the process: argv, environment, signals, streams, exit code. */
+import { main } from '../src/main.ts';
+import { describeTerminal } from '../src/reporters/terminal.ts';
+
+const environment = { ...process.env };
+// Read once, and gone before any library or child could see it.
+for (const name of Object.keys(process.env)) {
+  if (name.startsWith('NOMAD_BOOTSTRAP_')) delete process.env[name];
+}
+
+// A closed terminal or pipe ends no run: it goes on into the log.
+process.on('SIGHUP', () => {});
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+main({
+  argv: process.argv.slice(2),
+  environment,
+  userId: process.getuid?.() ?? -1,
+  stdout: { terminal: describeTerminal(process.stdout, environment), write: text => void process.stdout.write(text) },
+  stderr: { terminal: describeTerminal(process.stderr, environment), write: text => void process.stderr.write(text) },
+  onSignal(listener) {
+    process.on('SIGINT', listener);
+    process.on('SIGTERM', listener);
+  },
+}).then(exitCode => {
+  process.exitCode = exitCode;
+});

@@ -18,3 +18,8 @@ export type NodeTarget = Target & { readonly config: Config & { readonly node: N
 export function isNode(target: Target): target is NodeTarget {
   return target.config.node !== undefined;
 }
+
+/** Whether jobs may come to run here: on clients, and on whatever an image becomes. */
+export function mayRunJobs(target: Target): boolean {
+  return !isNode(target) || target.config.node.runsClient;
+}

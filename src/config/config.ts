@@ -12,15 +12,10 @@ export interface ClusterNetwork {
   readonly kind: NetworkKind | 'loopback';
 }
 
-/** How servers are found. */
-export type Join =
-  | { readonly kind: 'address'; readonly address: string }
-  | {
-      readonly kind: 'linode';
-      readonly tag: string;
-      readonly region?: string;
-      readonly addressType?: 'private_v4' | 'public_v4' | 'vpc_v4';
-    };
+/** A server to join: an IPv4 address or a host name, without a port. */
+export interface Join {
+  readonly address: string;
+}
 
 export type DockerSource = 'auto' | 'distro' | 'none';
 
@@ -68,4 +63,6 @@ export interface NodeConfig {
 export interface Config {
   readonly packages: PackagesConfig;
   readonly node?: NodeConfig;
+  /** Restart a server even where the cluster could lose its quorum. */
+  readonly force: boolean;
 }

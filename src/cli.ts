@@ -1,0 +1,118 @@
+import yargs from 'yargs';
+import type { RunnableCommand } from './commands/command.ts';
+import type { Layer } from './config/load.ts';
+import { flagName, namesOf, type OptionName, options } from './config/options.ts';
+import { BootstrapError } from './core/errors.ts';
+
+/** What a command line asks for. */
+export type Invocation =
+  | { readonly kind: 'command'; readonly command: RunnableCommand; readonly layer: Layer }
+  /** The help, or a completion: text for standard output. */
+  | { readonly kind: 'text'; readonly text: string };
+
+const commands: Readonly<Record<RunnableCommand, string>> = {
+  server: 'Make this node a Consul server and a Nomad server',
+  client: 'Make this node a Consul client and a Nomad client, with Docker and CNI',
+  dev: 'Make this machine a single node with both roles, on loopback only',
+  image: 'Prepare a machine image: kernel settings, packages and CNI, no identity, nothing enabled',
+  verify: 'Tell whether this node, and the cluster as it sees it, is what it should be; changes nothing',
+  facts: 'Tell what was found out about this machine',
+};
+
+const examples: [string, string][] = [
+  [
+    'sudo $0 server --insecure --expect 3 --join 10.0.0.11,10.0.0.12,10.0.0.13',
+    'one of three servers: the same line on each',
+  ],
+  ['sudo $0 client --insecure --join 10.0.0.11,10.0.0.12,10.0.0.13', 'a client of theirs'],
+  ['sudo $0 server', 'again: keeps what was recorded, changes nothing that is right'],
+  ['sudo $0 client --insecure --join 10.0.0.11 --dry-run', 'what would be changed, with every diff'],
+];
+
+/** Understands a command line; judges no value. Throws `bad-usage`. */
+export function parseCommandLine(argv: readonly string[], columns: number): Invocation {
+  const [first] = argv;
+  if (first !== undefined && !first.startsWith('-') && first !== 'completion' && !isCommand(first)) {
+    throw badUsage(
+      `there is no command ${JSON.stringify(first)}; the commands are ${[...Object.keys(commands), 'completion'].join(', ')}`,
+    );
+  }
+  let text = '';
+  let failure: BootstrapError | undefined;
+  const parser = yargs()
+    .scriptName('nomad-bootstrap')
+    .locale('en')
+    .exitProcess(false)
+    .strict()
+    .parserConfiguration({
+      'parse-numbers': false,
+      'duplicate-arguments-array': true,
+      'greedy-arrays': false,
+      'dot-notation': false,
+      'strip-aliased': true,
+      'camel-case-expansion': false,
+    })
+    .usage('$0 <command> [options]\n\nTurns a fresh Linode into a running Nomad node, and tells whether it is one.')
+    .demandCommand(1, 'say what this node is to be: server, client, dev or image; or ask: verify, facts')
+    .wrap(Math.min(columns, 120))
+    .version(false)
+    .option('version', { type: 'boolean', describe: 'Print the version' })
+    .help('help', 'Print this help')
+    .completion('completion', 'Print a completion script for bash or zsh')
+    .example(examples)
+    .epilogue(
+      'Every option is also a variable, such as NOMAD_BOOTSTRAP_EXPECT for --expect, and a key of the --config file.',
+    )
+    .fail((message, error) => {
+      failure ??= error instanceof BootstrapError ? error : badUsage(message ?? String(error));
+    });
+
+  for (const [name, describe] of Object.entries(commands)) {
+    parser.command(name, describe, builder => {
+      for (const option of Object.keys(options) as OptionName[]) {
+        if ((options[option].commands as readonly string[]).includes(name))
+          builder.option(flagName(option), yargsOption(option));
+      }
+      return builder;
+    });
+  }
+
+  const parsed = parser.parse([...argv], {}, (_error: unknown, _argv: unknown, output: string) => {
+    text = output;
+  }) as Record<string, unknown> & { _: unknown[] };
+  if (failure !== undefined) throw failure;
+  const command = parsed._[0];
+  if (text !== '' || typeof command !== 'string' || !isCommand(command)) return { kind: 'text', text };
+  if (parsed._.length > 1) throw badUsage(`${command} takes no further words: ${parsed._.slice(1).join(' ')}`);
+
+  const values: Partial<Record<OptionName, unknown>> = {};
+  for (const name of Object.keys(options) as OptionName[]) {
+    const value = namesOf(name)
+      .map(key => parsed[key])
+      .find(given => given !== undefined);
+    if (value !== undefined) values[name] = value;
+  }
+  return { kind: 'command', command, layer: { place: name => `--${flagName(name)}`, values } };
+}
+
+function isCommand(word: string): word is RunnableCommand {
+  return Object.hasOwn(commands, word);
+}
+
+function yargsOption(name: OptionName) {
+  const { kind, describe, placeholder, alias } = options[name] as (typeof options)[OptionName] & {
+    placeholder?: string;
+    alias?: string;
+  };
+  return {
+    describe: placeholder === undefined ? describe : `${describe} [${placeholder}]`,
+    ...(alias === undefined ? {} : { alias }),
+    ...(kind === 'switch' ? { type: 'boolean' as const } : { type: 'string' as const, requiresArg: true }),
+  };
+}
+
+function badUsage(message: string): BootstrapError {
+  return new BootstrapError('bad-usage', message.split('\n')[0] ?? message, {
+    hint: '`nomad-bootstrap --help` lists the commands, `nomad-bootstrap COMMAND --help` the options of one. Nothing was touched.',
+  });
+}

@@ -1,0 +1,135 @@
+import { type Forming, forming } from '../checks/forming.ts';
+import { healthChecks } from '../checks/index.ts';
+import { dryRunPreflight, preflight } from '../checks/preflight/index.ts';
+import type { Role } from '../config/config.ts';
+import { decide } from '../config/decide.ts';
+import { converge, planAll } from '../core/converge.ts';
+import { BootstrapError } from '../core/errors.ts';
+import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
+import { runChecks, waitUntilHealthy } from '../core/run-checks.ts';
+import type { CheckResult } from '../core/types.ts';
+import type { Facts } from '../facts/facts.ts';
+import { gatherFacts } from '../facts/gather.ts';
+import { platformFor, supportedSystems, unsupportedReason } from '../platforms/index.ts';
+import type { Platform } from '../platforms/platform.ts';
+import { resolve } from '../resolution/resolve.ts';
+import { steps } from '../steps/index.ts';
+import { isNode, type NodeTarget, type Target } from '../target.ts';
+import type { CommandContext } from './command.ts';
+import { driftOf } from './drift.ts';
+import { farewell } from './farewell.ts';
+
+/** A first boot's network can be this late. */
+const identitySeconds = 60;
+/** A node that knows who it is only asks how its networks are called. */
+const recordedIdentitySeconds = 2;
+const defaultWaitSeconds = 180;
+
+/** `server`, `client`, `dev` and `image`: brings this host to the state that its settings describe. */
+export async function run(context: CommandContext): Promise<ExitCode> {
+  const { host, reporter, settings } = context;
+  const startedAt = host.now().getTime();
+  const target = await targetOf(context);
+  await checkFirst(context, target);
+
+  if (settings.dryRun === true) {
+    const changes = await planAll(steps, target, host);
+    reporter.report({ type: 'planned', changes, dryRun: true });
+    report('planned', changes.length, '');
+    return exitCodes.converged;
+  }
+
+  const { applied } = await converge({ ...context, steps, target });
+  if (!isNode(target)) {
+    report('converged', applied.length, 'this machine is ready to become an image');
+    return exitCodes.converged;
+  }
+  const stillForming = await waitForHealth(context, target);
+  report(stillForming === undefined ? 'converged' : 'forming', applied.length, farewell(target, stillForming));
+  return exitCodes.converged;
+
+  function report(outcome: 'converged' | 'forming' | 'planned', changes: number, message: string): void {
+    reporter.report({ type: 'finished', outcome, changes, message, durationMs: host.now().getTime() - startedAt });
+  }
+}
+
+/** What the host is, what it is to be, and what that means today. */
+async function targetOf({ command, host, reporter, settings, recorded }: CommandContext): Promise<Target> {
+  const facts = await gatherFacts(host, {
+    metadataTimeoutMs: (recorded === undefined ? identitySeconds : recordedIdentitySeconds) * 1000,
+    onWait: waitedSeconds =>
+      reporter.report({ type: 'waiting', message: "Linode's metadata service does not answer yet", waitedSeconds }),
+  });
+  const platform = supportedPlatform(facts);
+  const config = decide(command as Role | 'image', settings, recorded, facts);
+  for (const message of remarks(config)) reporter.report({ type: 'notice', level: 'warning', message });
+  const resolution = await resolve(host, facts, config, platform, recorded?.resolution);
+  return Object.freeze({ facts, config, platform, resolution });
+}
+
+/** Before any upstream is asked: a machine that cannot be bootstrapped is told so also where there is no network. */
+function supportedPlatform(facts: Facts): Platform {
+  const reason = unsupportedReason(facts);
+  if (reason === undefined) return platformFor(facts.os);
+  throw new BootstrapError('unsupported-os', `${reason}; nothing was touched`, {
+    hint: `use one of: ${supportedSystems}`,
+  });
+}
+
+function remarks({ node }: Target['config']): readonly string[] {
+  if (node === undefined || node.role === 'dev') return [];
+  return [
+    `this cluster is insecure: no encryption, no access control; whoever reaches ${node.network.cidr} on ${node.network.interface} rules it`,
+    ...(node.runsServer && node.expect % 2 === 0
+      ? [`an even number of servers survives no more losses than one server less: use an odd number`]
+      : []),
+    ...(node.runsServer && node.expect > 1 && node.join.length === 0
+      ? ['this server joins nobody by itself: the others must name it with --join']
+      : []),
+  ];
+}
+
+/** Throws `preflight-failed` with everything that stands in the way, before anything is changed. */
+async function checkFirst({ host, reporter, settings }: CommandContext, target: Target): Promise<void> {
+  const results = await runChecks(settings.dryRun === true ? dryRunPreflight : preflight, host, target);
+  for (const { detail, hint } of results.filter(({ status }) => status === 'warn')) {
+    reporter.report({ type: 'notice', level: 'warning', message: hint === undefined ? detail : `${detail}: ${hint}` });
+  }
+  const failed = results.filter(({ status }) => status === 'fail');
+  if (failed.length === 0) return;
+  throw new BootstrapError('preflight-failed', 'this machine cannot be bootstrapped as it is; nothing was touched', {
+    detail: failed.map(({ title, detail }) => `not true: ${title} (${detail})`).join('\n'),
+    hint: failed.map(({ hint }) => hint).join('; '),
+  });
+}
+
+/** Waits for what --wait-for names. Returns how far a cluster is that is still forming; throws `not-healthy`. */
+async function waitForHealth(
+  { host, reporter, settings }: CommandContext,
+  target: NodeTarget,
+): Promise<Forming | undefined> {
+  const checks = [...healthChecks, driftOf(steps)];
+  let stillForming: Forming | undefined;
+
+  const results = await waitUntilHealthy(checks, host, target, {
+    waitSeconds: settings.wait ?? defaultWaitSeconds,
+    async isEnough(results) {
+      if (results.every(({ status }) => status !== 'fail')) return true;
+      stillForming = settings.waitFor === 'cluster' ? undefined : await forming(host, target, checks, results);
+      return stillForming !== undefined;
+    },
+    onWaiting: (missing, waitedSeconds) =>
+      reporter.report({ type: 'waiting', message: `waiting for: ${titles(missing)}`, waitedSeconds }),
+  });
+  const failed = results.filter(({ status }) => status === 'fail');
+  if (failed.length === 0) return undefined;
+  if (stillForming !== undefined) return stillForming;
+  throw new BootstrapError('not-healthy', `everything is in place, but not healthy: ${titles(failed)}`, {
+    detail: failed.map(({ id, detail }) => `${id}: ${detail}`).join('\n'),
+    hint: `${failed[0]?.hint ?? ''}; nomad-bootstrap verify tells the state at any time`,
+  });
+}
+
+function titles(results: readonly CheckResult[]): string {
+  return results.map(({ title }) => title).join('; ');
+}

@@ -1,0 +1,26 @@
+import type { Forming } from '../checks/forming.ts';
+import type { NodeTarget } from '../target.ts';
+
+/** What a person wants to know when a node is done: what it is, how to look at it, what comes next. */
+export function farewell(target: NodeTarget, forming: Forming | undefined): string {
+  const { node } = target.config;
+  if (forming !== undefined) {
+    return `${forming.alive} of ${forming.expected} servers; this node is done. Run the same line on the others, then: nomad-bootstrap verify --wait 180`;
+  }
+  const { nomad, consul } = target.resolution;
+  return [
+    `${node.role} ${node.name} (${node.network.address}) in ${node.datacenter}: Nomad ${nomad.version}, Consul ${consul.version}`,
+    ...(node.runsServer ? userInterface(node) : []),
+    ...(node.role === 'dev' ? [devWarning] : []),
+  ].join('\n');
+}
+
+const devWarning = 'every local user of this machine may run jobs, and so become root: keep it for development';
+
+function userInterface({ api, network }: NodeTarget['config']['node']): readonly string[] {
+  return [
+    "Nomad's UI: http://127.0.0.1:4646/ui, Consul's: http://127.0.0.1:8500/ui",
+    'from your own machine: ssh -L 4646:127.0.0.1:4646 -L 8500:127.0.0.1:8500 root@THIS-MACHINE',
+    ...(api === 'cluster' ? [`from the cluster's network: http://${network.address}:4646/ui`] : []),
+  ];
+}

@@ -1,0 +1,166 @@
+import { BootstrapError } from '../core/errors.ts';
+import { isLinodePrivate } from '../facts/addresses.ts';
+import type { Facts } from '../facts/facts.ts';
+import { cniPlugins } from '../versions.ts';
+import { chooseNetwork } from './choose-network.ts';
+import type { ClusterNetwork, Config, Join, NodeConfig, PackagesConfig, Role } from './config.ts';
+import type { Settings } from './options.ts';
+import type { Recorded } from './record.ts';
+
+/**
+ * What the host is to become: the settings, with what they leave open decided from the facts. Throws what the operator
+ * must settle: `expect-missing`, `join-missing`, `insecure-not-said`, `insecure-network`, `settings-conflict`,
+ * `network-undecided`, `identity-unknown`, `bad-setting`.
+ */
+export function decide(role: Role | 'image', settings: Settings, recorded: Recorded | undefined, facts: Facts): Config {
+  const packages = decidePackages(settings);
+  const force = settings.force ?? false;
+  if (role === 'image') return { packages, force };
+  refuseChange('role', recorded?.config.node?.role, role);
+  const node = role === 'dev' ? decideDev(settings, facts) : decideClusterNode(role, settings, facts);
+  refuseConflicts(node, recorded);
+  return { packages, node, force };
+}
+
+function decidePackages(settings: Settings): PackagesConfig {
+  const cniVersion = settings.cniVersion ?? cniPlugins.version;
+  if (cniVersion !== cniPlugins.version && settings.cniSha256 === undefined) {
+    throw new BootstrapError('bad-setting', `the checksum of the CNI plug-ins ${cniVersion} is not known`, {
+      hint: `give it with --cni-sha256, or leave --cni-version at ${cniPlugins.version}`,
+    });
+  }
+  return {
+    nomadVersion: settings.nomadVersion ?? 'tested',
+    consulVersion: settings.consulVersion ?? 'tested',
+    cniVersion,
+    docker: settings.docker ?? 'auto',
+    hashicorpKeyFingerprints: settings.hashicorpKeyFingerprint ?? [],
+    dockerKeyFingerprints: settings.dockerKeyFingerprint ?? [],
+    ...(settings.mirror === undefined ? {} : { mirror: settings.mirror }),
+    ...(settings.cniSha256 === undefined ? {} : { cniSha256: settings.cniSha256 }),
+  };
+}
+
+function decideDev(settings: Settings, facts: Facts): NodeConfig {
+  const network: ClusterNetwork = { address: '127.0.0.1', interface: 'lo', cidr: '127.0.0.0/8', kind: 'loopback' };
+  return {
+    role: 'dev',
+    runsServer: true,
+    runsClient: true,
+    expect: 1,
+    join: [],
+    network,
+    api: 'loopback',
+    insecure: true,
+    ...decideIdentity(settings, facts),
+    ...decideClient(settings),
+  };
+}
+
+function decideClusterNode(role: 'server' | 'client', settings: Settings, facts: Facts): NodeConfig {
+  const insecure = settings.insecure ?? false;
+  if (!insecure) {
+    throw new BootstrapError('insecure-not-said', 'a cluster without encryption and access control must be asked for', {
+      hint: 'say --insecure, on a network that nobody else is on (a VLAN or a VPC); `dev` makes a single node on loopback without it. Nothing was touched.',
+    });
+  }
+  const network = chooseNetwork(settings.network ?? 'auto', facts);
+  if (network.kind === 'public' || isLinodePrivate(network.address)) {
+    throw new BootstrapError(
+      'insecure-network',
+      `an insecure cluster on ${network.address} is refused: ${network.kind === 'public' ? 'the whole internet' : 'every customer of the data centre'} could rule it`,
+      { hint: 'attach a VLAN or a VPC and name it with --network. Nothing was touched.' },
+    );
+  }
+  const identity = decideIdentity(settings, facts);
+  const isSelf = (address: string) =>
+    address === network.address || address === identity.name || address === facts.hostname;
+  const join: readonly Join[] = (settings.join ?? []).filter(address => !isSelf(address)).map(address => ({ address }));
+  if (role === 'client' && join.length === 0) {
+    throw new BootstrapError('join-missing', 'a client must be told which servers to join', {
+      hint: 'name one or more with --join ADDRESS,ADDRESS. Nothing was touched.',
+    });
+  }
+  if (role === 'server' && settings.expect === undefined && settings.join !== undefined) {
+    throw new BootstrapError(
+      'expect-missing',
+      'a server that joins others must be told how many servers there will be',
+      {
+        hint: 'give the same number on every server, such as --expect 3. Nothing was touched.',
+      },
+    );
+  }
+  return {
+    role,
+    runsServer: role === 'server',
+    runsClient: role === 'client' || (settings.withClient ?? false),
+    expect: role === 'server' ? (settings.expect ?? 1) : 0,
+    join,
+    network,
+    api: settings.api ?? 'cluster',
+    insecure,
+    ...identity,
+    ...decideClient(settings),
+  };
+}
+
+function decideIdentity(settings: Settings, facts: Facts): Pick<NodeConfig, 'name' | 'region' | 'datacenter'> {
+  const { linode } = facts;
+  const unknown = linode?.source === 'none';
+  if (unknown && (settings.name === undefined || settings.datacenter === undefined)) {
+    throw new BootstrapError(
+      'identity-unknown',
+      "this is a Linode, but neither its metadata service nor cloud-init's cache says which",
+      {
+        hint: 'give both --name and --datacenter (dc-<region>-1 is the usual one): a guess could split the cluster',
+      },
+    );
+  }
+  return {
+    name: settings.name ?? fitForDns(linode?.label ?? facts.hostname),
+    region: settings.region ?? 'global',
+    datacenter: settings.datacenter ?? (linode?.region === undefined ? 'dc1' : `dc-${linode.region}-1`),
+  };
+}
+
+function fitForDns(name: string): string {
+  const fit = name
+    .toLowerCase()
+    .split('.')[0]
+    ?.replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 63);
+  if (fit === undefined || fit === '' || fit === 'localhost') {
+    throw new BootstrapError('bad-setting', `this machine's name, ${JSON.stringify(name)}, is no name for a node`, {
+      hint: 'give one with --name; it must differ from the other nodes. Nothing was touched.',
+    });
+  }
+  return fit;
+}
+
+function decideClient(settings: Settings) {
+  return {
+    nodePool: settings.nodePool ?? 'default',
+    ...(settings.nodeClass === undefined ? {} : { nodeClass: settings.nodeClass }),
+    meta: settings.meta ?? {},
+    rawExec: settings.rawExec ?? false,
+    dockerPrivileged: settings.dockerPrivileged ?? false,
+    dockerVolumes: settings.dockerVolumes ?? false,
+  };
+}
+
+/** What raft and the scheduler know a node by. A change of these makes another node, not another setting. */
+function refuseConflicts(node: NodeConfig, recorded: Recorded | undefined): void {
+  const former = recorded?.config.node;
+  refuseChange('name', former?.name, node.name);
+  refuseChange('region', former?.region, node.region);
+  refuseChange('datacenter', former?.datacenter, node.datacenter);
+  refuseChange('cluster address', former?.network.address, node.network.address);
+}
+
+function refuseChange(what: string, was: string | undefined, is: string): void {
+  if (was === undefined || was === is) return;
+  throw new BootstrapError('settings-conflict', `this node's ${what} is ${was}, and is asked to become ${is}`, {
+    hint: `leave that setting away to keep ${was}; another ${what} belongs to a new node, on a fresh machine. Nothing was touched.`,
+  });
+}

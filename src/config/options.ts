@@ -1,0 +1,345 @@
+import * as z from 'zod';
+
+export type CommandName = 'server' | 'client' | 'dev' | 'image' | 'verify' | 'facts' | 'completion';
+
+/** One setting: a flag, an environment variable and a key of the --config file at once. */
+interface Option<S extends z.ZodType = z.ZodType> {
+  /** How it is typed on a command line: a value, a switch, comma-separated values, or repeated `key=value`. */
+  readonly kind: 'value' | 'switch' | 'list' | 'pairs';
+  readonly schema: S;
+  readonly describe: string;
+  /** What stands for the value in the help. */
+  readonly placeholder?: string;
+  readonly alias?: string;
+  readonly commands: readonly CommandName[];
+}
+
+const cluster: readonly CommandName[] = ['server', 'client'];
+const roles: readonly CommandName[] = ['server', 'client', 'dev'];
+const changing: readonly CommandName[] = ['server', 'client', 'dev', 'image'];
+const all: readonly CommandName[] = ['server', 'client', 'dev', 'image', 'verify', 'facts'];
+
+const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
+const hostName =
+  /^(?=.{1,253}$)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
+const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** A number as YAML has it, or as a flag and a variable spell it. */
+function wholeNumber(least: number, most: number) {
+  return z
+    .union(
+      [
+        z.int(),
+        z
+          .string()
+          .regex(/^-?\d{1,9}$/)
+          .transform(Number),
+      ],
+      'must be a whole number',
+    )
+    .pipe(z.number().min(least, `must be at least ${least}`).max(most, `must be at most ${most}`));
+}
+
+const seconds = wholeNumber(0, 86_400);
+const version = z.string().regex(/^(?:latest|\d+\.\d+\.\d+)$/, 'must be `latest` or an exact version such as 2.0.5');
+const fingerprint = z
+  .string()
+  .transform(text => text.replaceAll(/[\s:]/g, '').toUpperCase())
+  .refine(text => /^[0-9A-F]{40}$/.test(text), 'must be an OpenPGP fingerprint: 40 hexadecimal digits');
+const dnsLabel = z
+  .string()
+  .regex(
+    label,
+    'must consist of 1 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen',
+  );
+const httpUrl = z
+  .string()
+  .refine(
+    text => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+    'must be an http:// or https:// address',
+  )
+  .transform(text => text.replace(/\/+$/, ''));
+const joinTarget = z
+  .string()
+  .refine(
+    text => ipv4.test(text) || (hostName.test(text) && !/^[\d.]+$/.test(text)),
+    'must list IPv4 addresses or host names, without ports',
+  )
+  .refine(
+    text => text !== 'vlan',
+    'must list addresses or host names: finding the servers on the VLAN is not in this release',
+  );
+const nodeAttribute = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/, 'must consist of letters, digits, hyphens, dots and underscores');
+
+function option<S extends z.ZodType>(entry: Option<S>): Option<S> {
+  return entry;
+}
+
+/** THE TABLE. Flags, environment variables, keys of the --config file, help and documentation are all made from it. */
+export const options = {
+  expect: option({
+    kind: 'value',
+    schema: wholeNumber(1, 99),
+    describe: 'Number of servers in the cluster (1 where no --join is given)',
+    placeholder: 'N',
+    alias: 'bootstrap-expect',
+    commands: ['server'],
+  }),
+  join: option({
+    kind: 'list',
+    schema: z.array(joinTarget).min(1, 'must name at least one server'),
+    describe: "Servers to join, by address or name; the node's own is left out",
+    placeholder: 'A,B,...',
+    alias: 'retry-join',
+    commands: cluster,
+  }),
+  withClient: option({
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'The server runs jobs as well',
+    commands: ['server'],
+  }),
+  name: option({
+    kind: 'value',
+    schema: dnsLabel.refine(name => name !== 'localhost', 'must not be localhost, which every machine is'),
+    describe: "Node name (default: the Linode's label, else the host name)",
+    placeholder: 'NAME',
+    commands: roles,
+  }),
+  datacenter: option({
+    kind: 'value',
+    schema: z
+      .string()
+      .regex(/^[a-z0-9_-]{1,63}$/, 'must consist of lower-case letters, digits, hyphens and underscores'),
+    describe: 'Datacenter (default: dc-<region>-1 on a Linode, else dc1)',
+    placeholder: 'DC',
+    commands: roles,
+  }),
+  region: option({
+    kind: 'value',
+    schema: dnsLabel,
+    describe: 'Nomad region (default: global)',
+    placeholder: 'REGION',
+    commands: roles,
+  }),
+  network: option({
+    kind: 'value',
+    schema: z
+      .string()
+      .regex(
+        /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,63}$/,
+        'must be auto, vlan, vpc, private, public, an interface, a CIDR or an address',
+      ),
+    describe:
+      'The address to cluster on: auto, vlan, vpc, private, public, an interface, a CIDR or an address (default: auto)',
+    placeholder: 'NET',
+    commands: cluster,
+  }),
+  nomadVersion: option({
+    kind: 'value',
+    schema: version,
+    describe: "Exact Nomad version, or `latest` (default: what is installed, else the tested line's newest)",
+    placeholder: 'VERSION',
+    commands: changing,
+  }),
+  consulVersion: option({
+    kind: 'value',
+    schema: version,
+    describe: 'Exact Consul version, or `latest`',
+    placeholder: 'VERSION',
+    commands: changing,
+  }),
+  cniVersion: option({
+    kind: 'value',
+    schema: z.string().regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 1.9.1'),
+    describe: 'Version of the CNI plug-ins; another than the pinned one needs --cni-sha256',
+    placeholder: 'VERSION',
+    commands: changing,
+  }),
+  docker: option({
+    kind: 'value',
+    schema: z.enum(['auto', 'distro', 'none'], 'must be auto, distro or none'),
+    describe: "Where Docker comes from: auto (Docker's own repository, else the distribution's), distro, none",
+    placeholder: 'SOURCE',
+    commands: changing,
+  }),
+  nodePool: option({
+    kind: 'value',
+    schema: nodeAttribute,
+    describe: 'Node pool (default: default)',
+    placeholder: 'POOL',
+    commands: roles,
+  }),
+  nodeClass: option({
+    kind: 'value',
+    schema: nodeAttribute,
+    describe: 'Node class',
+    placeholder: 'CLASS',
+    commands: roles,
+  }),
+  meta: option({
+    kind: 'pairs',
+    schema: z.record(nodeAttribute, z.string().regex(/^[^\p{Cc}]*$/u, 'values must not hold control characters')),
+    describe: 'Metadata of the client, as key=value; repeatable',
+    placeholder: 'KEY=VALUE',
+    commands: roles,
+  }),
+  rawExec: option({
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Jobs may run commands as root, outside any isolation',
+    commands: roles,
+  }),
+  dockerPrivileged: option({
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Jobs may run privileged containers',
+    commands: roles,
+  }),
+  dockerVolumes: option({
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: "Jobs may mount this host's folders into containers",
+    commands: roles,
+  }),
+  insecure: option({
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'No encryption and no access control: whoever reaches the network rules the cluster',
+    commands: cluster,
+  }),
+  api: option({
+    kind: 'value',
+    schema: z.enum(['loopback', 'cluster'], 'must be loopback or cluster'),
+    describe: "Where the agents' HTTP APIs listen (default with --insecure: cluster)",
+    placeholder: 'WHERE',
+    commands: cluster,
+  }),
+  mirror: option({
+    kind: 'value',
+    schema: httpUrl,
+    describe: 'Every upstream below one address: URL/apt.releases.hashicorp.com/...',
+    placeholder: 'URL',
+    commands: changing,
+  }),
+  hashicorpKeyFingerprint: option({
+    kind: 'list',
+    schema: z.array(fingerprint),
+    describe: "Another key that may sign HashiCorp's packages; repeatable",
+    placeholder: 'F',
+    commands: changing,
+  }),
+  dockerKeyFingerprint: option({
+    kind: 'list',
+    schema: z.array(fingerprint),
+    describe: "Another key that may sign Docker's packages; repeatable",
+    placeholder: 'F',
+    commands: changing,
+  }),
+  cniSha256: option({
+    kind: 'value',
+    schema: z
+      .string()
+      .toLowerCase()
+      .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256: 64 hexadecimal digits'),
+    describe: "SHA-256 of the CNI plug-ins' archive, where it is not the pinned one",
+    placeholder: 'H',
+    commands: changing,
+  }),
+  wait: option({
+    kind: 'value',
+    schema: seconds,
+    describe: 'How long to wait for health, in seconds (default: 180; verify: 0)',
+    placeholder: 'SECONDS',
+    commands: [...roles, 'verify'],
+  }),
+  waitFor: option({
+    kind: 'value',
+    schema: z.enum(['node', 'cluster'], 'must be node or cluster'),
+    describe: 'What to wait for: that this node is right (default), or that all that is expected is there',
+    placeholder: 'WHAT',
+    commands: cluster,
+  }),
+  waitLock: option({
+    kind: 'value',
+    schema: seconds,
+    describe: 'How long to wait for another run to end, in seconds (default: 0)',
+    placeholder: 'SECONDS',
+    commands: changing,
+  }),
+  force: option({
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Restart a server even where the cluster could lose its quorum',
+    commands: cluster,
+  }),
+  dryRun: option({
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Print every change with its diff, make none',
+    commands: changing,
+  }),
+  format: option({
+    kind: 'value',
+    schema: z.enum(
+      ['text', 'json', 'junit', 'prometheus', 'nagios'],
+      'must be text, json, junit, prometheus or nagios',
+    ),
+    describe: 'How to print the result: text, json, junit, prometheus or nagios',
+    placeholder: 'FORMAT',
+    commands: ['verify'],
+  }),
+  only: option({
+    kind: 'list',
+    schema: z.array(z.string()),
+    describe: 'Run these checks alone',
+    placeholder: 'ID,...',
+    commands: ['verify'],
+  }),
+  skip: option({
+    kind: 'list',
+    schema: z.array(z.string()),
+    describe: 'Leave these checks out',
+    placeholder: 'ID,...',
+    commands: ['verify'],
+  }),
+  json: option({
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'One event per line on standard output; verify and facts: one document',
+    commands: all,
+  }),
+  quiet: option({ kind: 'switch', schema: z.boolean(), describe: 'Only warnings and errors', commands: all }),
+  verbose: option({ kind: 'switch', schema: z.boolean(), describe: 'Every command too', commands: all }),
+  color: option({ kind: 'switch', schema: z.boolean(), describe: 'Colours (--no-color: none)', commands: all }),
+  config: option({
+    kind: 'value',
+    schema: z.string().min(1),
+    describe: 'YAML file with any of these settings',
+    placeholder: 'FILE',
+    commands: all,
+  }),
+} as const satisfies Record<string, Option>;
+
+export type OptionName = keyof typeof options;
+
+/** What the operator asked for, from whichever source: every value valid by itself, nothing decided yet. */
+export type Settings = { readonly [K in OptionName]?: z.output<(typeof options)[K]['schema']> };
+
+/** `nodePool` -> `node-pool`: the flag without its hyphens, and the key of the --config file. */
+export function flagName(name: string): string {
+  return name.replaceAll(/[A-Z]/g, capital => `-${capital.toLowerCase()}`);
+}
+
+/** `nodePool` -> `NOMAD_BOOTSTRAP_NODE_POOL`. */
+export function variableName(name: string): string {
+  return `NOMAD_BOOTSTRAP_${flagName(name).replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** The name of a setting and its other one. */
+export function namesOf(name: OptionName): readonly string[] {
+  const { alias } = options[name] as { alias?: string };
+  return alias === undefined ? [flagName(name)] : [flagName(name), alias];
+}

@@ -1,0 +1,55 @@
+import type { Resolution } from '../resolution/resolution.ts';
+import type { Config } from './config.ts';
+import type { Layer } from './load.ts';
+import type { OptionName } from './options.ts';
+
+/** What a finished run was for: a rerun without flags takes its settings from here. */
+export const recordPath = '/etc/nomad-bootstrap/settings.json';
+
+export interface Recorded {
+  readonly version: 1;
+  readonly config: Omit<Config, 'force'>;
+  readonly resolution: Resolution;
+}
+
+/** The record as text; the same for the same config and resolution. */
+export function renderRecord({ packages, node }: Config, resolution: Resolution): string {
+  const recorded: Recorded = { version: 1, config: { packages, ...(node ? { node } : {}) }, resolution };
+  return `${JSON.stringify(recorded, undefined, 2)}\n`;
+}
+
+/** Reads {@link renderRecord}'s text. */
+export function parseRecord(text: string): Recorded {
+  return JSON.parse(text) as Recorded;
+}
+
+/** The recorded settings as the last layer. Versions are not among them: what is installed stays, and is held. */
+export function recordedLayer({ config: { packages, node } }: Recorded): Layer {
+  const values: Partial<Record<OptionName, unknown>> = {
+    docker: packages.docker,
+    mirror: packages.mirror,
+    cniVersion: packages.cniVersion,
+    cniSha256: packages.cniSha256,
+    hashicorpKeyFingerprint: packages.hashicorpKeyFingerprints,
+    dockerKeyFingerprint: packages.dockerKeyFingerprints,
+  };
+  if (node !== undefined) {
+    Object.assign(values, {
+      ...(node.runsServer && node.role === 'server' ? { expect: node.expect, withClient: node.runsClient } : {}),
+      ...(node.join.length > 0 ? { join: node.join.map(({ address }) => address) } : {}),
+      name: node.name,
+      region: node.region,
+      datacenter: node.datacenter,
+      network: node.network.address,
+      api: node.api,
+      insecure: node.insecure,
+      nodePool: node.nodePool,
+      nodeClass: node.nodeClass,
+      meta: node.meta,
+      rawExec: node.rawExec,
+      dockerPrivileged: node.dockerPrivileged,
+      dockerVolumes: node.dockerVolumes,
+    } satisfies Partial<Record<OptionName, unknown>>);
+  }
+  return { place: name => `the recorded ${name}`, values };
+}

@@ -1,0 +1,231 @@
+import { appendFileSync, constants } from 'node:fs';
+import {
+  chmod,
+  lchown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  statfs,
+  symlink,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { BootstrapError } from '../core/errors.ts';
+import type { AppendLog } from '../core/journal.ts';
+import type { FileAttributes, FileStat, Path, Space } from '../core/types.ts';
+
+/** Suffix of every file on its way to its place; a later run overwrites what a crash left. */
+const temporarySuffix = '.nomad-bootstrap-new';
+
+/** Where content waits until it is moved to `path`: the same folder, hence the same file system. */
+export function temporaryPath(path: Path): Path {
+  return join(dirname(path), `.${basename(path)}${temporarySuffix}`);
+}
+
+export async function readWhole(path: Path): Promise<Uint8Array | undefined> {
+  return await unlessAbsent(readFile(path));
+}
+
+export async function listDirectory(path: Path): Promise<readonly string[] | undefined> {
+  return (await unlessAbsent(readdir(path)))?.sort();
+}
+
+export async function statPath(path: Path): Promise<FileStat | undefined> {
+  const found = await unlessAbsent(lstat(path));
+  if (found === undefined) return undefined;
+  const kind = found.isFile()
+    ? 'file'
+    : found.isDirectory()
+      ? 'directory'
+      : found.isSymbolicLink()
+        ? 'symlink'
+        : 'other';
+  return {
+    kind,
+    mode: found.mode & 0o7777,
+    owner: `${await nameOf('/etc/passwd', found.uid)}:${await nameOf('/etc/group', found.gid)}`,
+    sizeBytes: found.size,
+    ...(kind === 'symlink' ? { linkTarget: await readlink(path) } : {}),
+  };
+}
+
+export async function spaceAt(path: Path): Promise<Space | undefined> {
+  const found = await unlessAbsent(statfs(path));
+  return found && { sizeBytes: found.blocks * found.bsize, availableBytes: found.bavail * found.bsize };
+}
+
+/** Whole, with its mode and owner, and on disk, before it is seen under `path`. */
+export async function writeAtomically(
+  path: Path,
+  content: string | Uint8Array,
+  attributes: FileAttributes,
+): Promise<void> {
+  await writing(path, async () => {
+    const temporary = temporaryPath(path);
+    await rm(temporary, { force: true });
+    // Created closed: a secret must not be readable for the moment before its mode is set.
+    const file = await open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    try {
+      await file.writeFile(content);
+      const [uid, gid] = await ownerIds(attributes.owner);
+      await file.chown(uid, gid);
+      await file.chmod(attributes.mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  });
+}
+
+export async function setAttributes(path: Path, attributes: FileAttributes): Promise<void> {
+  await writing(path, async () => {
+    const [uid, gid] = await ownerIds(attributes.owner);
+    await lchown(path, uid, gid);
+    await chmod(path, attributes.mode);
+  });
+}
+
+export async function makeSymlink(path: Path, target: string): Promise<void> {
+  await writing(path, async () => {
+    const temporary = temporaryPath(path);
+    await rm(temporary, { force: true });
+    await symlink(target, temporary);
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  });
+}
+
+export async function movePath(from: Path, to: Path): Promise<void> {
+  await writing(to, async () => {
+    await rename(from, to);
+    await syncDirectory(dirname(to));
+  });
+}
+
+export async function removePath(path: Path): Promise<void> {
+  await writing(path, async () => {
+    await rm(path, { recursive: true, force: true });
+    await unlessAbsent(syncDirectory(dirname(path)));
+  });
+}
+
+export async function makeDirectory(path: Path, attributes: FileAttributes): Promise<void> {
+  await writing(path, () => mkdir(path, { recursive: true }));
+  await setAttributes(path, attributes);
+}
+
+/** At once and in order, without waiting for the disk; a new file is readable for its owner alone. Throws what the system says. */
+export function appendText(path: Path, text: string): void {
+  appendFileSync(path, text, { mode: 0o600 });
+}
+
+/** An append-only file of lines with mode 0600, whose lines are on disk before `append` returns. */
+export function appendLog(path: Path): AppendLog {
+  return {
+    append: line =>
+      writing(path, async () => {
+        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+        const file = await open(path, 'a+', 0o600);
+        try {
+          // A crash can leave a line without its end: close it, so that it spoils no other.
+          const { size } = await file.stat();
+          const last = Buffer.alloc(1);
+          if (size > 0) await file.read(last, 0, 1, size - 1);
+          await file.appendFile(`${size > 0 && last[0] !== 0x0a ? '\n' : ''}${line}\n`);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+      }),
+    async lines() {
+      const text = new TextDecoder().decode(await readWhole(path));
+      return text.split('\n').filter(isWholeRecord);
+    },
+  };
+}
+
+function isWholeRecord(line: string): boolean {
+  try {
+    return typeof JSON.parse(line) === 'object';
+  } catch {
+    return false;
+  }
+}
+
+export async function syncDirectory(path: Path): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+/** Numeric user and group of `user:group`. */
+export async function ownerIds(owner: string): Promise<readonly [number, number]> {
+  const [user = '', group = ''] = owner.split(':');
+  return [await idOf('/etc/passwd', user), await idOf('/etc/group', group)];
+}
+
+async function idOf(database: Path, name: string): Promise<number> {
+  for (const [entryName, , id] of await entriesOf(database)) {
+    if (entryName === name) return Number(id);
+  }
+  if (/^\d+$/.test(name)) return Number(name);
+  throw new BootstrapError('not-converged', `there is no ${name} in ${database}, which a package should have made`, {
+    hint: `reinstall the package of ${name}, then run the same command again`,
+  });
+}
+
+async function nameOf(database: Path, id: number): Promise<string> {
+  for (const [entryName, , entryId] of await entriesOf(database)) {
+    if (Number(entryId) === id && entryName !== undefined) return entryName;
+  }
+  return String(id);
+}
+
+async function entriesOf(database: Path): Promise<readonly string[][]> {
+  const text = new TextDecoder().decode(await readWhole(database));
+  return text
+    .split('\n')
+    .filter(line => line !== '')
+    .map(line => line.split(':'));
+}
+
+async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+/** Turns the file system's own refusals into errors that say what to do. */
+async function writing<T>(path: Path, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') {
+      throw new BootstrapError('disk-full', `${path} could not be written: no space is left`, {
+        hint: 'make room (df -h shows where), then run the same command again',
+        cause: error,
+      });
+    }
+    if (code === 'EROFS') {
+      throw new BootstrapError('read-only', `${path} could not be written: the file system is read-only`, {
+        hint: 'find out why with dmesg, remount it writable, then run the same command again',
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}

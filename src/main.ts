@@ -1,0 +1,181 @@
+/**
+ * nomad-bootstrap brings one host to the state its configuration describes, or says exactly what stopped it.
+ * Running it again changes nothing. It announces every change before it makes it, it downloads nothing that it cannot
+ * verify, and what it made it can take away again.
+ */
+import { readFile } from 'node:fs/promises';
+import { commands, type RunnableCommand } from './commands/command.ts';
+import type { Layer } from './config/load.ts';
+import type { Settings } from './config/options.ts';
+import type { Recorded } from './config/record.ts';
+import { BootstrapError } from './core/errors.ts';
+import { type ExitCode, exitCodes } from './core/exit-codes.ts';
+import type { Event } from './core/types.ts';
+import type { LocalHost } from './host/local-host.ts';
+import type { RunReporter } from './reporters/index.ts';
+import type { Output } from './reporters/text.ts';
+import { version } from './version.ts';
+
+/** The process around the program, as bin/ hands it over. */
+export interface ProcessPort {
+  readonly argv: readonly string[];
+  /** A copy: NOMAD_BOOTSTRAP_* is gone from the process itself. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly userId: number;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Calls back at SIGINT and SIGTERM. */
+  onSignal(listener: (signal: 'SIGINT' | 'SIGTERM') => void): void;
+}
+
+const logPath = '/var/log/nomad-bootstrap.log';
+const lockPath = '/run/nomad-bootstrap.lock';
+const journalPath = '/var/lib/nomad-bootstrap/journal';
+
+/** Everything from the command line to the exit code. Never throws. */
+export async function main(port: ProcessPort): Promise<ExitCode> {
+  if (port.argv.length === 1 && port.argv[0] === '--version') {
+    port.stdout.write(`nomad-bootstrap ${version}\n`);
+    return exitCodes.converged;
+  }
+  try {
+    const { parseCommandLine } = await import('./cli.ts');
+    const invocation = parseCommandLine(port.argv, port.stdout.terminal.live ? port.stdout.terminal.columns : 100);
+    if (invocation.kind === 'command') return await runCommand(port, invocation.command, invocation.layer);
+    port.stdout.write(invocation.text === '' ? '' : `${invocation.text}\n`);
+    return exitCodes.converged;
+  } catch (error) {
+    // Without settings there is no reporter yet: JSON is wanted where the command line says so.
+    const { createReporter } = await import('./reporters/index.ts');
+    const { createRedactor } = await import('./core/redact.ts');
+    const json = port.argv.includes('--json');
+    const reporter = createReporter({ ...port, json, quiet: false, verbose: false, redactor: createRedactor() });
+    reporter.report(failureOf(error));
+    return exitCodeOf(error);
+  }
+}
+
+async function runCommand(port: ProcessPort, command: RunnableCommand, flags: Layer): Promise<ExitCode> {
+  const needs = commands[command];
+  if (needs.root && port.userId !== 0) {
+    throw new BootstrapError('not-root', `${command} needs root`, {
+      hint: `run it again with sudo: sudo nomad-bootstrap ${command} ...`,
+    });
+  }
+  const asked = await loadSettings(port, flags);
+  const { createReporter } = await import('./reporters/index.ts');
+  const { createRedactor } = await import('./core/redact.ts');
+  const { createLocalHost } = await import('./host/local-host.ts');
+  const { createJournal } = await import('./core/journal.ts');
+  const { appendLog, appendText } = await import('./host/files.ts');
+
+  const changes = needs.changesHost && asked.dryRun !== true;
+  const reporter = createReporter({
+    stdout: port.stdout,
+    stderr: port.stderr,
+    colour: asked.color !== false,
+    json: asked.json === true && needs.changesHost,
+    quiet: asked.quiet ?? false,
+    verbose: asked.verbose ?? false,
+    redactor: createRedactor(),
+    ...(changes ? { log: { path: logPath, append: text => appendText(logPath, text) } } : {}),
+  });
+  const abort = new AbortController();
+  const host = createLocalHost({
+    environment: port.environment,
+    version,
+    report: reporter.report,
+    signal: abort.signal,
+  });
+  port.onSignal(signal => {
+    if (abort.signal.aborted) host.endChildren();
+    abort.abort(interruption(signal, command));
+  });
+
+  try {
+    if (changes) await lock(host, reporter, command, asked);
+    if (needs.changesHost) reporter.report({ type: 'run-started', command, version, dryRun: asked.dryRun === true });
+    // Read under the lock: the run that was waited for may have written it.
+    const recorded = needs.root ? await readRecord() : undefined;
+    const { run } = await needs.load();
+    return await run({
+      command,
+      settings: await loadSettings(port, flags, recorded),
+      recorded,
+      host,
+      journal: createJournal(appendLog(journalPath), host.now),
+      reporter,
+      signal: abort.signal,
+      version,
+      colour: port.stdout.terminal.colour && asked.color !== false,
+      answer: text => port.stdout.write(text),
+    });
+  } catch (error) {
+    reporter.report(failureOf(error));
+    return exitCodeOf(error);
+  } finally {
+    reporter.close();
+    await host.close();
+  }
+}
+
+async function readRecord(): Promise<Recorded | undefined> {
+  const { parseRecord, recordPath } = await import('./config/record.ts');
+  const text = await readFile(recordPath, 'utf8').catch(() => undefined);
+  return text === undefined ? undefined : parseRecord(text);
+}
+
+/** Flags, then variables, then the --config file, then what was recorded. */
+async function loadSettings(port: ProcessPort, flags: Layer, recorded?: Recorded): Promise<Settings> {
+  const { environmentLayer, fileLayer, mergeLayers } = await import('./config/load.ts');
+  const { recordedLayer } = await import('./config/record.ts');
+  const variables = environmentLayer(port.environment);
+  const { config } = mergeLayers([flags, variables]);
+  const file =
+    config === undefined ? [] : [await fileLayer(config, await readFile(config, 'utf8').catch(() => undefined))];
+  return mergeLayers([flags, variables, ...file, ...(recorded === undefined ? [] : [recordedLayer(recorded)])]);
+}
+
+async function lock(
+  host: LocalHost,
+  reporter: RunReporter,
+  command: string,
+  { waitLock = 0 }: Settings,
+): Promise<void> {
+  const { takeLock } = await import('./host/lock.ts');
+  await takeLock({
+    path: lockPath,
+    command,
+    waitSeconds: waitLock,
+    now: host.now,
+    sleep: host.sleep,
+    onWaiting: (holder, waitedSeconds) =>
+      reporter.report({ type: 'waiting', message: `waiting for ${holder}`, waitedSeconds }),
+  });
+}
+
+function interruption(signal: 'SIGINT' | 'SIGTERM', command: string): BootstrapError {
+  const hint = `the change at hand was finished; run nomad-bootstrap ${command} again to go on`;
+  return signal === 'SIGINT'
+    ? new BootstrapError('interrupted', 'interrupted', { hint })
+    : new BootstrapError('terminated', 'told to end (SIGTERM)', { hint });
+}
+
+function failureOf(error: unknown): Extract<Event, { type: 'failed' }> {
+  if (error instanceof BootstrapError) {
+    const { code, message, hint, detail } = error;
+    return { type: 'failed', code, message, hint, ...(detail === undefined ? {} : { detail }) };
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return {
+    type: 'failed',
+    code: 'bug',
+    message: `this is a bug in nomad-bootstrap ${version}: ${message}`,
+    hint: 'please report it with these lines and the log; running the same command again is safe',
+    ...(stack === undefined ? {} : { detail: stack }),
+  };
+}
+
+function exitCodeOf(error: unknown): ExitCode {
+  return error instanceof BootstrapError ? error.exitCode : exitCodes.bug;
+}

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import { BootstrapError } from '../core/errors.ts';
+import type { Change, Host, HostReader, Path, Resource } from '../core/types.ts';
+import { compareFile, type DesiredFile, type FormerFile, formerFile } from './file.ts';
+import { type ServiceState, serviceState } from './service-state.ts';
+
+/** An agent of HashiCorp's as it is to run. */
+export interface AgentSpec {
+  /** Its unit, program and user: they have one name. */
+  readonly name: 'consul' | 'nomad';
+  readonly version: string;
+  /** The folder that the agent reads whole, the operator's own files among it. */
+  readonly directory: Path;
+  /** Configuration in `directory`, and systemd drop-ins. */
+  readonly files: readonly DesiredFile[];
+  /** Judges a folder of configuration without running it: the arguments before the folder. */
+  readonly validate: readonly string[];
+  /** Answers, whatever it says, as soon as the agent runs. Nomad holds most others back for 5 s while there is no leader. */
+  readonly answersAt: string;
+  /** Throws `would-lose-quorum` when the running agent must not be restarted now. */
+  readonly beforeRestart: (host: HostReader) => Promise<void>;
+}
+
+/** Digests of what each agent was last started with. */
+const startRecords = '/var/lib/nomad-bootstrap/started';
+const staging = '/var/lib/nomad-bootstrap/staging';
+const root = { mode: 0o700, owner: 'root:root' };
+/** An agent that takes longer to open its API than this does not come up. Measured: 0.3 s for Consul, 0.6 s for Nomad. */
+const startSeconds = 60;
+const pollMs = 50;
+
+/**
+ * An agent with exactly these files, enabled, and running with them. It is restarted if and only if what it was last
+ * started with differs from what it is to run with. The files go live only after the agent itself has judged them, and
+ * the former ones come back when it does not come up with them.
+ */
+export function agent(spec: AgentSpec): Resource {
+  const recordPath = `${startRecords}/${spec.name}`;
+  const digest = digestOf(spec);
+
+  return {
+    id: `agent:${spec.name}`,
+    async plan(host): Promise<Change | undefined> {
+      const [differences, state, started] = await Promise.all([
+        Promise.all(spec.files.map(desired => compareFile(host, desired))),
+        serviceState(host, spec.name),
+        host.readText(recordPath),
+      ]);
+      const diff = differences.map(difference => difference?.diff ?? '').join('');
+      const running = state.activeState === 'active';
+      const current = diff === '' && started?.trim() === digest;
+      const wanted = [
+        ...(diff === '' ? [] : ['configure']),
+        ...(state.enabled ? [] : ['enable']),
+        ...(running ? (current ? [] : ['restart']) : ['start']),
+      ];
+      if (wanted.length === 0) return undefined;
+      return {
+        summary: `${wanted.join(', ')} ${spec.name}`,
+        ...(diff === '' ? {} : { diff }),
+        undo: {
+          kind: 'agent',
+          unit: spec.name,
+          files: await Promise.all(spec.files.map(({ path }) => formerFile(host, path))),
+          enabled: state.enabled,
+          active: running,
+        },
+        async apply(target) {
+          if (wanted.includes('restart')) await spec.beforeRestart(target);
+          // An agent that runs with what it should is only enabled.
+          if (running && current) await enable(target, spec);
+          else await bringUp(target, spec, digest, recordPath);
+        },
+      };
+    },
+  };
+}
+
+async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: Path): Promise<void> {
+  await validate(host, spec);
+  const former = await Promise.all(spec.files.map(({ path }) => formerFile(host, path)));
+  const state = await serviceState(host, spec.name);
+  const unitFiles = spec.files.some(({ path }) => path.startsWith('/etc/systemd/'));
+
+  // From here on the agent counts as not started with its files, whatever happens to this process.
+  await host.remove(recordPath);
+  for (const { path, content, attributes } of spec.files) {
+    if ((await host.stat(parentOf(path))) === undefined) {
+      await host.makeDirectory(parentOf(path), { mode: 0o755, owner: 'root:root' });
+    }
+    await host.writeFile(path, content, attributes);
+  }
+  if (unitFiles) await host.run(['systemctl', 'daemon-reload']);
+
+  try {
+    await enable(host, spec);
+    // A unit that failed before must not be held back by systemd's limit on starts.
+    await host.run(['systemctl', 'reset-failed', `${spec.name}.service`]).catch(() => undefined);
+    await host.run(['systemctl', 'restart', `${spec.name}.service`], { timeoutMs: startSeconds * 1000 });
+    await untilItAnswers(host, spec);
+  } catch (error) {
+    if (error instanceof BootstrapError && (error.code === 'interrupted' || error.code === 'terminated')) throw error;
+    throw await rollBack(host, spec, former, state, error);
+  }
+  await host.makeDirectory(startRecords, root);
+  await host.writeFile(recordPath, `${digest}\n`, { mode: 0o600, owner: 'root:root' });
+}
+
+async function enable(host: Host, { name }: AgentSpec): Promise<void> {
+  await host.run(['systemctl', 'enable', '--quiet', `${name}.service`], { timeoutMs: 30_000 });
+}
+
+/** Lets the agent judge the folder as it will be: the operator's own files beside ours. */
+async function validate(host: Host, spec: AgentSpec): Promise<void> {
+  const stage = `${staging}/${spec.name}`;
+  const attributes = { mode: 0o600, owner: 'root:root' };
+  await host.remove(stage);
+  await host.makeDirectory(stage, root);
+  try {
+    for (const name of (await host.list(spec.directory)) ?? []) {
+      const content = /\.(hcl|json)$/.test(name) ? await host.readFile(`${spec.directory}/${name}`) : undefined;
+      if (content !== undefined) await host.writeFile(`${stage}/${name}`, content, attributes);
+    }
+    for (const { path, content } of spec.files) {
+      if (parentOf(path) === spec.directory)
+        await host.writeFile(path.replace(spec.directory, stage), content, attributes);
+    }
+    await host.run([...spec.validate, stage], { timeoutMs: 30_000 });
+  } catch (error) {
+    if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+    throw new BootstrapError(
+      'config-refused',
+      `${spec.name} ${spec.version} refuses the configuration; nothing was changed`,
+      {
+        hint: `mend what the lines above name: a setting of the command line, or a file of your own in ${spec.directory}; then run the same command again`,
+        detail: error.detail?.replaceAll(stage, spec.directory),
+        cause: error,
+      },
+    );
+  } finally {
+    await host.remove(stage);
+  }
+}
+
+async function untilItAnswers(host: Host, spec: AgentSpec): Promise<void> {
+  const deadline = host.now().getTime() + startSeconds * 1000;
+  for (;;) {
+    try {
+      await host.request(spec.answersAt, { timeoutMs: 2000 });
+      return;
+    } catch (error) {
+      const state = await serviceState(host, spec.name);
+      if (state.activeState === 'failed' || state.restarts > 0 || host.now().getTime() > deadline) throw error;
+      await host.sleep(pollMs);
+    }
+  }
+}
+
+/** Puts the former files back; the unit runs again only if it ran before. Returns the error to throw. */
+async function rollBack(
+  host: Host,
+  spec: AgentSpec,
+  former: readonly FormerFile[],
+  state: ServiceState,
+  cause: unknown,
+): Promise<BootstrapError> {
+  const lines = await journalTail(host, spec.name);
+  await host.run(['systemctl', 'stop', `${spec.name}.service`]).catch(() => undefined);
+  for (const file of former) await restoreFile(host, file);
+  await host.run(['systemctl', 'daemon-reload']);
+  if (!state.enabled) await host.run(['systemctl', 'disable', '--quiet', `${spec.name}.service`]);
+  const ranBefore = state.activeState === 'active';
+  if (ranBefore) await host.run(['systemctl', 'start', `${spec.name}.service`]);
+  return new BootstrapError(
+    'agent-not-starting',
+    `${spec.name} did not come up with its new configuration; the former one was put back${ranBefore ? ' and it runs with that' : ''}`,
+    {
+      hint: `the lines above are the agent's own; journalctl -u ${spec.name} has more. Mend the cause and run the same command again`,
+      detail: lines === '' ? undefined : lines,
+      cause,
+    },
+  );
+}
+
+/** Makes a file what it was, or takes it away if it was not there. */
+export async function restoreFile(host: Host, { path, former }: FormerFile): Promise<void> {
+  if (former === undefined) await host.remove(path);
+  else await host.writeFile(path, Buffer.from(former.contentBase64, 'base64'), former.attributes);
+}
+
+async function journalTail(host: HostReader, unit: string): Promise<string> {
+  const { stdout } = await host.query(['journalctl', '--unit', unit, '--lines', '15', '--output', 'cat', '--no-pager']);
+  return stdout.trimEnd();
+}
+
+/** Names and contents, so that a configuration that was edited by hand and started by hand is noticed too. */
+function digestOf(spec: AgentSpec): string {
+  const hash = createHash('sha256').update(`${spec.name} ${spec.version}\n`);
+  for (const { path, content } of spec.files) hash.update(`${path}\0${content}\0`);
+  return hash.digest('hex');
+}
+
+function parentOf(path: Path): Path {
+  return path.slice(0, path.lastIndexOf('/'));
+}

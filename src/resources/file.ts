@@ -1,0 +1,69 @@
+import type { Change, FileAttributes, HostReader, Path, Resource } from '../core/types.ts';
+import { unifiedDiff } from './unified-diff.ts';
+
+/** A file as it is to be. */
+export interface DesiredFile {
+  readonly path: Path;
+  readonly content: string;
+  readonly attributes: FileAttributes;
+}
+
+/** A file as it was: content in base64, or `undefined` for a file that was not there. */
+export interface FormerFile {
+  readonly path: Path;
+  readonly former?: { readonly contentBase64: string; readonly attributes: FileAttributes };
+}
+
+/** A file of exactly this content, mode and owner. */
+export function file(path: Path, content: string, attributes: FileAttributes): Resource {
+  const desired: DesiredFile = { path, content, attributes };
+  return {
+    id: `file:${path}`,
+    async plan(host): Promise<Change | undefined> {
+      const difference = await compareFile(host, desired);
+      if (difference === undefined) return undefined;
+      return {
+        summary: `${difference.verb} ${path}`,
+        diff: difference.diff,
+        undo: { kind: 'files', files: [await formerFile(host, path)] },
+        apply: target => target.writeFile(path, content, attributes),
+      };
+    },
+  };
+}
+
+export interface FileDifference {
+  readonly verb: 'create' | 'change' | 'set mode and owner of';
+  readonly diff: string;
+}
+
+/** How the file on the host differs from what it is to be, or `undefined` when it does not. */
+export async function compareFile(host: HostReader, desired: DesiredFile): Promise<FileDifference | undefined> {
+  const { path, content, attributes } = desired;
+  const [stat, current] = await Promise.all([host.stat(path), host.readText(path)]);
+  if (stat === undefined) return { verb: 'create', diff: await unifiedDiff(path, undefined, content) };
+  if (stat.kind !== 'file' || current !== content)
+    return { verb: 'change', diff: await unifiedDiff(path, current, content) };
+  if (stat.mode === attributes.mode && stat.owner === attributes.owner) return undefined;
+  return {
+    verb: 'set mode and owner of',
+    diff: `${path}: ${octal(stat.mode)} ${stat.owner} -> ${octal(attributes.mode)} ${attributes.owner}\n`,
+  };
+}
+
+/** What the file is now, for the journal. */
+export async function formerFile(host: HostReader, path: Path): Promise<FormerFile> {
+  const [stat, content] = await Promise.all([host.stat(path), host.readFile(path)]);
+  if (stat === undefined || content === undefined) return { path };
+  return {
+    path,
+    former: {
+      contentBase64: Buffer.from(content).toString('base64'),
+      attributes: { mode: stat.mode, owner: stat.owner },
+    },
+  };
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0');
+}

@@ -1,0 +1,21 @@
+import type { Step } from '../core/types.ts';
+import { archive } from '../resources/archive.ts';
+import { directory } from '../resources/directory.ts';
+import { mayRunJobs, type Target } from '../target.ts';
+
+/** Digests of the plug-ins that were unpacked. */
+export const cniRecord = '/var/lib/nomad-bootstrap/cni-plugins.json';
+
+/** A download that waits for nothing, since nothing else touches its folder. */
+export const cniPlugins: Step<Target> = {
+  id: 'cni-plugins',
+  title: 'CNI plug-ins',
+  after: [],
+  appliesTo: mayRunJobs,
+  resources: ({ resolution }) => [
+    directory('/opt/cni', { mode: 0o755, owner: 'root:root' }),
+    directory('/opt/cni/bin', { mode: 0o755, owner: 'root:root' }),
+    directory('/opt/cni/config', { mode: 0o755, owner: 'root:root' }),
+    archive(resolution.cni, '/opt/cni/bin', cniRecord),
+  ],
+};

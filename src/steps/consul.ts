@@ -1,0 +1,53 @@
+import { readAsset } from '../assets.ts';
+import type { Step } from '../core/types.ts';
+import { agent } from '../resources/agent.ts';
+import { quorumGuard } from '../resources/quorum-guard.ts';
+import { isNode, type NodeTarget, type Target } from '../target.ts';
+import { render } from '../templates.ts';
+
+export const consul: Step<Target> = {
+  id: 'consul',
+  title: 'Consul, configured and running',
+  after: ['packages'],
+  appliesTo: isNode,
+  resources: target =>
+    isNode(target)
+      ? [
+          agent({
+            name: 'consul',
+            version: target.resolution.consul.version,
+            directory: '/etc/consul.d',
+            files: [
+              {
+                path: '/etc/consul.d/consul.hcl',
+                content: consulConfig(target),
+                // The package gives its whole folder to this user at every upgrade.
+                attributes: { mode: 0o640, owner: 'consul:consul' },
+              },
+              {
+                path: '/etc/systemd/system/consul.service.d/10-nomad-bootstrap.conf',
+                content: readAsset('systemd/consul.service.d/10-nomad-bootstrap.conf'),
+                attributes: { mode: 0o644, owner: 'root:root' },
+              },
+            ],
+            validate: ['consul', 'validate'],
+            answersAt: 'http://127.0.0.1:8500/v1/agent/self',
+            beforeRestart: quorumGuard('Consul', 'http://127.0.0.1:8500', target),
+          }),
+        ]
+      : [],
+};
+
+/** The whole of /etc/consul.d/consul.hcl. */
+export function consulConfig({ config: { node } }: NodeTarget): string {
+  return render(readAsset('templates/consul.hcl.mustache'), {
+    name: node.name,
+    datacenter: node.datacenter,
+    address: node.network.address,
+    apiOnCluster: node.api === 'cluster',
+    isServer: node.runsServer,
+    expect: node.expect,
+    hasJoin: node.join.length > 0,
+    join: node.join.map(join => join.address),
+  });
+}

@@ -1,0 +1,118 @@
+import { readAsset } from '../assets.ts';
+import type { Step } from '../core/types.ts';
+import { agent } from '../resources/agent.ts';
+import { directory } from '../resources/directory.ts';
+import type { DesiredFile } from '../resources/file.ts';
+import { quorumGuard } from '../resources/quorum-guard.ts';
+import { isNode, type NodeTarget, type Target } from '../target.ts';
+import { render } from '../templates.ts';
+
+export const nomad: Step<Target> = {
+  id: 'nomad',
+  title: 'Nomad, configured and running',
+  after: ['kernel', 'cni-plugins', 'docker', 'consul'],
+  appliesTo: isNode,
+  resources: target =>
+    isNode(target)
+      ? [
+          // A client keeps the secrets of its tasks here; a server that is nothing else runs as nomad.
+          directory('/opt/nomad/data', {
+            mode: 0o700,
+            owner: target.config.node.runsClient ? 'root:root' : 'nomad:nomad',
+          }),
+          agent({
+            name: 'nomad',
+            version: target.resolution.nomad.version,
+            directory: '/etc/nomad.d',
+            files: [
+              {
+                // In place of the package's own: that one is a cluster of its own, and would be merged.
+                path: '/etc/nomad.d/nomad.hcl',
+                content: nomadConfig(target),
+                attributes: { mode: 0o640, owner: 'nomad:nomad' },
+              },
+              dropIn('10-nomad-bootstrap.conf'),
+              ...(target.config.node.runsClient ? [] : [dropIn('20-server-user.conf')]),
+            ],
+            validate: ['nomad', 'config', 'validate'],
+            answersAt: 'http://127.0.0.1:4646/v1/agent/self',
+            beforeRestart: quorumGuard('Nomad', 'http://127.0.0.1:4646', target),
+          }),
+        ]
+      : [],
+};
+
+/** The whole of /etc/nomad.d/nomad.hcl. */
+export function nomadConfig({ facts, config: { node, packages } }: NodeTarget): string {
+  const publicAddress = facts.candidates.find(
+    ({ kind, address }) => kind === 'public' && address !== node.network.address,
+  );
+  return render(readAsset('templates/nomad.hcl.mustache'), {
+    name: node.name,
+    region: node.region,
+    datacenter: node.datacenter,
+    address: node.network.address,
+    interface: node.network.interface,
+    apiOnCluster: node.api === 'cluster',
+    isServer: node.runsServer,
+    isClient: node.runsClient,
+    expect: node.expect,
+    hasJoin: node.join.length > 0,
+    joinsServers: !node.runsServer && node.join.length > 0,
+    join: node.join.map(join => join.address),
+    nodePool: node.nodePool,
+    nodeClass: node.nodeClass,
+    hostNetworks: [
+      { kind: 'private', cidr: node.network.cidr, interface: node.network.interface },
+      ...(publicAddress === undefined
+        ? []
+        : [{ kind: 'public', cidr: `${publicAddress.address}/32`, interface: publicAddress.interface }]),
+    ],
+    hasMeta: Object.keys(node.meta).length > 0,
+    meta: Object.entries(node.meta).map(([key, value]) => ({ key, value })),
+    chrootEtc,
+    docker: packages.docker !== 'none',
+    dockerPrivileged: node.dockerPrivileged,
+    dockerVolumes: node.dockerVolumes,
+    selinux: facts.selinux === 'enforcing',
+    rawExec: node.rawExec,
+  });
+}
+
+/**
+ * What programs commonly read of /etc, and nothing that is secret: neither the agents' configuration nor private keys, which
+ * `nomad alloc fs` would read as root. What a host lacks, Nomad leaves out (client/allocdir/task_dir.go).
+ */
+const chrootEtc = [
+  '/etc/alternatives',
+  '/etc/ca-certificates',
+  '/etc/crypto-policies',
+  '/etc/group',
+  '/etc/hosts',
+  '/etc/ld.so.cache',
+  '/etc/ld.so.conf',
+  '/etc/ld.so.conf.d',
+  '/etc/localtime',
+  '/etc/mime.types',
+  '/etc/nsswitch.conf',
+  '/etc/os-release',
+  '/etc/passwd',
+  '/etc/pki/ca-trust',
+  '/etc/pki/tls/cert.pem',
+  '/etc/pki/tls/certs',
+  '/etc/pki/tls/openssl.cnf',
+  '/etc/protocols',
+  '/etc/services',
+  '/etc/ssl/certs',
+  '/etc/ssl/openssl.cnf',
+  '/etc/terminfo',
+  '/etc/timezone',
+];
+
+function dropIn(name: string): DesiredFile {
+  return {
+    path: `/etc/systemd/system/nomad.service.d/${name}`,
+    content: readAsset(`systemd/nomad.service.d/${name}`),
+    attributes: { mode: 0o644, owner: 'root:root' },
+  };
+}

@@ -1,0 +1,225 @@
+import { describe, expect, it } from 'vitest';
+import { chooseNetwork } from '../../src/config/choose-network.ts';
+import { decide } from '../../src/config/decide.ts';
+import { mergeLayers } from '../../src/config/load.ts';
+import type { Settings } from '../../src/config/options.ts';
+import { parseRecord, recordedLayer, renderRecord } from '../../src/config/record.ts';
+import type { CandidateAddress, Facts, NetworkKind } from '../../src/facts/facts.ts';
+import type { Resolution } from '../../src/resolution/resolution.ts';
+
+function candidate(name: string, address: string, kind: NetworkKind, prefixLength = 24): CandidateAddress {
+  return { interface: name, address, kind, prefixLength, family: 4 };
+}
+
+const publicAddress = candidate('eth0', '172.105.1.2', 'public');
+const vlan = candidate('eth1', '10.0.0.11', 'vlan');
+
+function facts(over: Partial<Facts> = {}): Facts {
+  return { hostname: 'web', candidates: [vlan, publicAddress], addresses: [], linode: undefined, ...over } as Facts;
+}
+
+const asked: Settings = { insecure: true };
+const resolution = {} as Resolution;
+
+describe('a server', () => {
+  it('is alone unless told otherwise', () => {
+    const { node } = decide('server', asked, undefined, facts());
+
+    expect(node).toMatchObject({
+      role: 'server',
+      runsServer: true,
+      runsClient: false,
+      expect: 1,
+      join: [],
+      name: 'web',
+      region: 'global',
+      datacenter: 'dc1',
+      api: 'cluster',
+      network: { address: '10.0.0.11', interface: 'eth1', cidr: '10.0.0.0/24', kind: 'vlan' },
+    });
+  });
+
+  it('leaves itself out of the servers to join, by address and by name', () => {
+    const { node } = decide(
+      'server',
+      { ...asked, expect: 3, join: ['10.0.0.11', '10.0.0.12', 'web'] },
+      undefined,
+      facts(),
+    );
+
+    expect(node?.join).toEqual([{ address: '10.0.0.12' }]);
+  });
+
+  it('that joins others must be told how many there will be', () => {
+    expect(() => decide('server', { ...asked, join: ['10.0.0.12'] }, undefined, facts())).toThrow(
+      expect.objectContaining({ code: 'expect-missing', exitCode: 2 }),
+    );
+  });
+
+  it('runs jobs when it is asked to', () => {
+    expect(decide('server', { ...asked, withClient: true }, undefined, facts()).node).toMatchObject({
+      runsServer: true,
+      runsClient: true,
+    });
+  });
+});
+
+describe('a client', () => {
+  it('must be told whom to join', () => {
+    expect(() => decide('client', asked, undefined, facts())).toThrow(
+      expect.objectContaining({ code: 'join-missing', exitCode: 2 }),
+    );
+    expect(() => decide('client', { ...asked, join: ['10.0.0.11'] }, undefined, facts())).toThrow(
+      expect.objectContaining({ code: 'join-missing' }),
+    );
+  });
+
+  it('gives jobs neither raw_exec nor privileged containers nor volumes unless asked to', () => {
+    expect(decide('client', { ...asked, join: ['10.0.0.12'] }, undefined, facts()).node).toMatchObject({
+      rawExec: false,
+      dockerPrivileged: false,
+      dockerVolumes: false,
+      nodePool: 'default',
+      expect: 0,
+    });
+  });
+});
+
+describe('an insecure cluster', () => {
+  it('must be said aloud, but not for a node on loopback', () => {
+    expect(() => decide('server', {}, undefined, facts())).toThrow(
+      expect.objectContaining({ code: 'insecure-not-said', exitCode: 2 }),
+    );
+    expect(decide('dev', {}, undefined, facts()).node).toMatchObject({
+      role: 'dev',
+      api: 'loopback',
+      network: { address: '127.0.0.1' },
+    });
+  });
+
+  it.each([
+    ['the internet', publicAddress],
+    ['every customer of the data centre', candidate('eth0', '192.168.150.7', 'private', 17)],
+  ])('is refused where it would be open to %s', (_, address) => {
+    const settings = { ...asked, network: address.address };
+
+    expect(() => decide('server', settings, undefined, facts({ candidates: [address] }))).toThrow(
+      expect.objectContaining({ code: 'insecure-network', exitCode: 2 }),
+    );
+  });
+});
+
+describe('identity', () => {
+  const linode = { label: 'Nomad_S1', region: 'us-east', tags: [], source: 'metadata' } as const;
+
+  it("is the Linode's label and region, made fit for DNS", () => {
+    expect(decide('server', asked, undefined, facts({ linode })).node).toMatchObject({
+      name: 'nomad-s1',
+      datacenter: 'dc-us-east-1',
+    });
+  });
+
+  it('is not guessed on a Linode that does not know itself', () => {
+    const unknown = facts({ linode: { tags: [], source: 'none' } });
+
+    expect(() => decide('server', { ...asked, name: 'a' }, undefined, unknown)).toThrow(
+      expect.objectContaining({ code: 'identity-unknown', exitCode: 3 }),
+    );
+    expect(
+      decide('server', { ...asked, name: 'a', datacenter: 'dc-us-east-1' }, undefined, unknown).node,
+    ).toMatchObject({ name: 'a' });
+  });
+
+  it.each(['localhost', 'localhost.localdomain', '', '---', '日本'])('is not taken from a host called %j', hostname => {
+    expect(() => decide('server', asked, undefined, facts({ hostname }))).toThrow(
+      expect.objectContaining({ code: 'bad-setting' }),
+    );
+  });
+});
+
+describe('the network', () => {
+  const docker = candidate('eth2', '10.9.0.1', 'vpc');
+
+  it.each<[string, readonly CandidateAddress[], string]>([
+    ['auto', [vlan, publicAddress], '10.0.0.11'],
+    ['auto', [vlan, docker, publicAddress], '10.0.0.11'],
+    ['vpc', [vlan, docker, publicAddress], '10.9.0.1'],
+    ['eth0', [vlan, publicAddress], '172.105.1.2'],
+    ['10.0.0.0/16', [vlan, publicAddress], '10.0.0.11'],
+    ['10.0.0.11', [vlan, publicAddress], '10.0.0.11'],
+    ['public', [vlan, publicAddress], '172.105.1.2'],
+    ['wg0', [vlan, publicAddress], '10.8.0.2'],
+    ['private', [candidate('eth1', '10.7.0.1', 'private')], '10.7.0.1'],
+  ])('%s is the one address that fits', (wish, candidates, address) => {
+    const tunnel = { interface: 'wg0', address: '10.8.0.2', prefixLength: 24, family: 4 } as const;
+
+    expect(chooseNetwork(wish, facts({ candidates, addresses: [tunnel] }))).toMatchObject({ address });
+  });
+
+  it.each<[string, string, readonly CandidateAddress[], RegExp]>([
+    ['only a public address', 'auto', [publicAddress], /only a public address/],
+    ['no address at all', 'auto', [], /no IPv4 address/],
+    ['two VLANs', 'auto', [vlan, candidate('eth2', '10.1.0.11', 'vlan')], /2 addresses/],
+    ['an interface that is not there', 'eth7', [vlan], /fits no address/],
+    ['a network that is not there', '10.3.0.0/24', [vlan], /fits no address/],
+  ])('is not guessed with %s', (_, wish, candidates, message) => {
+    expect(() => chooseNetwork(wish, facts({ candidates }))).toThrow(
+      expect.objectContaining({ code: 'network-undecided', exitCode: 3, message: expect.stringMatching(message) }),
+    );
+  });
+});
+
+describe('a node that was bootstrapped', () => {
+  const settings: Settings = {
+    ...asked,
+    expect: 3,
+    join: ['10.0.0.12'],
+    meta: { a: 'b' },
+    nodeClass: 'c',
+    mirror: 'https://m',
+  };
+  const recorded = parseRecord(renderRecord(decide('server', settings, undefined, facts()), resolution));
+
+  it('keeps every setting on a rerun without flags', () => {
+    const again = mergeLayers([recordedLayer(recorded)]);
+
+    expect(decide('server', again, recorded, facts())).toEqual(decide('server', settings, undefined, facts()));
+  });
+
+  it('keeps every setting of an image, a client and a node for development too', () => {
+    for (const role of ['image', 'client', 'dev'] as const) {
+      const first = decide(role, settings, undefined, facts());
+      const before = parseRecord(renderRecord(first, resolution));
+
+      expect(decide(role, mergeLayers([recordedLayer(before)]), before, facts())).toEqual(first);
+    }
+  });
+
+  it('takes a new setting', () => {
+    const again = mergeLayers([{ place: String, values: { expect: '5' } }, recordedLayer(recorded)]);
+
+    expect(decide('server', again, recorded, facts()).node).toMatchObject({
+      expect: 5,
+      join: [{ address: '10.0.0.12' }],
+    });
+  });
+
+  it.each<[string, Parameters<typeof decide>[0], Settings]>([
+    ['role', 'client', {}],
+    ['name', 'server', { name: 'other' }],
+    ['region', 'server', { region: 'other' }],
+    ['datacenter', 'server', { datacenter: 'other' }],
+  ])('refuses another %s', (what, role, change) => {
+    expect(() => decide(role, { ...settings, ...change }, recorded, facts())).toThrow(
+      expect.objectContaining({ code: 'settings-conflict', exitCode: 2, message: expect.stringContaining(what) }),
+    );
+  });
+
+  it('refuses another cluster address', () => {
+    const moved = facts({ candidates: [{ ...vlan, address: '10.0.0.99' }] });
+
+    expect(() => decide('server', settings, recorded, moved)).toThrow(
+      expect.objectContaining({ code: 'settings-conflict' }),
+    );
+  });
+});

@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { environmentLayer, fileLayer, type Layer, mergeLayers } from '../../src/config/load.ts';
+import { type OptionName, options, variableName } from '../../src/config/options.ts';
+
+function flags(values: Layer['values']): Layer {
+  return { place: name => `--${name}`, values };
+}
+
+describe('settings', () => {
+  it('come from the flags, else the variables, else the file, else the record', async () => {
+    const layers = [
+      flags({ expect: '3' }),
+      environmentLayer({ NOMAD_BOOTSTRAP_EXPECT: '5', NOMAD_BOOTSTRAP_REGION: 'eu' }),
+      await fileLayer('nodes.yaml', 'expect: 7\nregion: us\nname: web-1\n'),
+      flags({ name: 'recorded', docker: 'distro' }),
+    ];
+
+    expect(mergeLayers(layers)).toEqual({ expect: 3, region: 'eu', name: 'web-1', docker: 'distro' });
+  });
+
+  it('are the same from a flag, a variable and a file', async () => {
+    const fromFlags = mergeLayers([
+      flags({ join: ['10.0.0.1,10.0.0.2', 'nomad-s3'], meta: ['rack=r1', 'note=a=b, c'], rawExec: true, wait: '30' }),
+    ]);
+    const fromVariables = mergeLayers([
+      environmentLayer({
+        NOMAD_BOOTSTRAP_JOIN: '10.0.0.1, 10.0.0.2,nomad-s3',
+        NOMAD_BOOTSTRAP_META: 'rack=r1',
+        NOMAD_BOOTSTRAP_RAW_EXEC: 'true',
+        NOMAD_BOOTSTRAP_WAIT: '30',
+      }),
+    ]);
+    const fromFile = mergeLayers([
+      await fileLayer(
+        'f',
+        'retry-join: [10.0.0.1, 10.0.0.2, nomad-s3]\nmeta: {rack: r1, note: "a=b, c"}\nraw-exec: true\nwait: 30\n',
+      ),
+    ]);
+
+    expect(fromFlags).toEqual({
+      join: ['10.0.0.1', '10.0.0.2', 'nomad-s3'],
+      meta: { rack: 'r1', note: 'a=b, c' },
+      rawExec: true,
+      wait: 30,
+    });
+    expect(fromFile).toEqual(fromFlags);
+    expect(fromVariables).toEqual({ ...fromFlags, meta: { rack: 'r1' } });
+  });
+
+  it('leave out variables that are empty, such as the field of a StackScript that nobody filled in', () => {
+    expect(mergeLayers([environmentLayer({ NOMAD_BOOTSTRAP_EXPECT: '', OTHER: 'x' })])).toEqual({});
+  });
+
+  it.each<[string, Partial<Record<OptionName, unknown>>, RegExp]>([
+    ['a count of no servers', { expect: '0' }, /--expect 0: must be at least 1/],
+    ['half a server', { expect: '1.5' }, /must be a whole number/],
+    ['a number in words', { expect: 'three' }, /must be a whole number/],
+    ['a scalar given twice', { expect: ['3', '5'] }, /given more than once/],
+    ['a name with a quote', { name: 'a"b' }, /--name a\\"b: must consist of/],
+    ['a name with a newline', { name: 'a\nb' }, /--name a\\nb: must consist of/],
+    ['localhost as a name', { name: 'localhost' }, /must not be localhost/],
+    ['an address with a port', { join: '10.0.0.1:8301' }, /must list IPv4 addresses or host names/],
+    ['an address out of range', { join: '10.0.0.256' }, /must list IPv4 addresses or host names/],
+    ['a shortened address', { join: '10.1' }, /must list IPv4 addresses or host names/],
+    ['no address', { join: ' , ' }, /must name at least one server/],
+    ['a shell command as an address', { join: '$(reboot)' }, /must list IPv4/],
+    ['a word for a version', { nomadVersion: 'newest' }, /must be `latest` or an exact version/],
+    ['an unknown source of Docker', { docker: 'podman' }, /must be auto, distro or none/],
+    ['metadata without a value', { meta: ['rack'] }, /must be key=value/],
+    ['metadata with a bad key', { meta: ['a b=c'] }, /must/],
+    ['a mirror that is no address', { mirror: 'ftp://x' }, /must be an http:\/\/ or https:\/\/ address/],
+    ['a short fingerprint', { hashicorpKeyFingerprint: 'D55C' }, /40 hexadecimal digits/],
+    ['a short digest', { cniSha256: 'abc' }, /64 hexadecimal digits/],
+    ['a wait without an end', { wait: '1e9' }, /whole number/],
+    ['a negative wait', { wait: '-1' }, /at least 0/],
+  ])('refuse %s and say what is right', (_, values, message) => {
+    expect(() => mergeLayers([flags(values)])).toThrow(
+      expect.objectContaining({ code: 'bad-setting', message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('refuse a variable that is no setting, a misspelt one as well as a token where none belongs', () => {
+    expect(() => environmentLayer({ NOMAD_BOOTSTRAP_EXPCT: '3' })).toThrow(
+      expect.objectContaining({ code: 'bad-setting', message: 'NOMAD_BOOTSTRAP_EXPCT is not a setting' }),
+    );
+    expect(() => environmentLayer({ NOMAD_BOOTSTRAP_TOKEN: 'x' })).toThrow(
+      expect.objectContaining({ code: 'bad-setting' }),
+    );
+  });
+
+  it.each([
+    ['cannot be read', undefined, /cannot be read/],
+    ['is not YAML', 'a: [', /not valid YAML/],
+    ['is a list', '- a', /not a list of settings/],
+    ['is a word', 'server', /not a list of settings/],
+    ['has an unknown setting', 'expcet: 3', /unknown setting: "expcet"/],
+    ['names another file', 'config: other.yaml', /unknown setting/],
+    ['repeats a key', 'expect: 3\nexpect: 5', /not valid YAML/],
+  ])('refuse a file that %s', async (_, text, message) => {
+    await expect(fileLayer('f.yaml', text)).rejects.toMatchObject({
+      code: 'bad-config-file',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('judge what a file holds by its type too', async () => {
+    const layer = await fileLayer('f.yaml', 'expect: true\n');
+
+    expect(() => mergeLayers([layer])).toThrow(
+      expect.objectContaining({ message: 'expect in f.yaml: true: must be a whole number' }),
+    );
+  });
+
+  it('have a variable each, and no two the same', () => {
+    const variables = (Object.keys(options) as OptionName[]).map(variableName);
+
+    expect(new Set(variables).size).toBe(variables.length);
+    expect(variableName('cniSha256')).toBe('NOMAD_BOOTSTRAP_CNI_SHA256');
+  });
+});

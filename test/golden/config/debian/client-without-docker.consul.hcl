@@ -1,0 +1,42 @@
+# Made by nomad-bootstrap; a hand edit is reported by `nomad-bootstrap verify` and undone by the next run.
+# Settings of your own belong into a file of your own beside this one, such as zz-local.hcl: later names win.
+
+datacenter = "dc-us-east-1"
+node_name  = "nomad-1"
+data_dir   = "/opt/consul"
+
+# Literal addresses: a default would pick a container bridge or the public address.
+bind_addr      = "10.0.0.11"
+advertise_addr = "10.0.0.11"
+client_addr    = "127.0.0.1"
+
+addresses {
+  http = "127.0.0.1 10.0.0.11"
+}
+
+ports {
+  grpc     = 8502
+  serf_wan = -1
+}
+
+# Never the node's own address: joining itself would count as joined.
+retry_join = [
+  "10.0.0.12",
+  "nomad-s3",
+]
+retry_interval = "5s"
+
+connect {
+  enabled = true
+}
+
+# A restart is no leave: leaving would deregister every service of the node.
+leave_on_terminate      = false
+skip_leave_on_interrupt = true
+
+disable_update_check = true
+
+telemetry {
+  prometheus_retention_time = "60s"
+  disable_hostname          = true
+}

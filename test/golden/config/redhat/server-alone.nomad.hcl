@@ -1,0 +1,42 @@
+# Made by nomad-bootstrap; a hand edit is reported by `nomad-bootstrap verify` and undone by the next run.
+# Settings of your own belong into a file of your own beside this one, such as zz-local.hcl: later names win.
+
+name       = "nomad-1"
+region     = "global"
+datacenter = "dc-us-east-1"
+data_dir   = "/opt/nomad/data"
+
+# Literal addresses: a default would pick a container bridge or the public address.
+bind_addr = "10.0.0.11"
+
+addresses {
+  http = "127.0.0.1 10.0.0.11"
+}
+
+advertise {
+  http = "10.0.0.11"
+  rpc  = "10.0.0.11"
+  serf = "10.0.0.11"
+}
+
+# A restart is no leave; an uninstall is.
+leave_on_interrupt = false
+leave_on_terminate = true
+
+disable_update_check = true
+
+consul {
+  address = "127.0.0.1:8500"
+}
+
+server {
+  enabled          = true
+  bootstrap_expect = 1
+}
+
+telemetry {
+  prometheus_metrics         = true
+  publish_node_metrics       = true
+  publish_allocation_metrics = true
+  disable_hostname           = true
+}

@@ -1,0 +1,249 @@
+import { describe, expect, it } from 'vitest';
+import { BootstrapError } from '../../src/core/errors.ts';
+import { type AgentSpec, agent } from '../../src/resources/agent.ts';
+import { type FixtureDescription, type FixtureHost, fixtureHost } from '../support/fixture-host.ts';
+
+const config = '/etc/nomad.d/nomad.hcl';
+const dropIn = '/etc/systemd/system/nomad.service.d/10.conf';
+const record = '/var/lib/nomad-bootstrap/started/nomad';
+const url = 'http://127.0.0.1:4646/v1/agent/self';
+const none = new Set<string>();
+
+function spec(over: Partial<AgentSpec> = {}): AgentSpec {
+  return {
+    name: 'nomad',
+    version: '2.0.5',
+    directory: '/etc/nomad.d',
+    files: [
+      { path: config, content: 'name = "a"\n', attributes: { mode: 0o640, owner: 'nomad:nomad' } },
+      { path: dropIn, content: '[Unit]\n', attributes: { mode: 0o644, owner: 'root:root' } },
+    ],
+    validate: ['nomad', 'config', 'validate'],
+    answersAt: url,
+    beforeRestart: async () => {},
+    ...over,
+  };
+}
+
+/** A node whose systemd keeps a state; the agent answers while it is active and its configuration is not `broken`. */
+function node(description: FixtureDescription = {}, initially = { active: false, enabled: false }): FixtureHost {
+  let { active, enabled } = initially;
+  let failed = false;
+  const works = (host: FixtureHost) => !(host.contents()[config] ?? '').includes('broken');
+  const start = (host: FixtureHost) => {
+    active = works(host);
+    failed = !active;
+    return active ? {} : { exitCode: 1, stderr: 'Job for nomad.service failed' };
+  };
+  const show = () => ({
+    stdout: `LoadState=loaded\nActiveState=${active ? 'active' : failed ? 'failed' : 'inactive'}\nUnitFileState=${enabled ? 'enabled' : 'disabled'}\nResult=success\nNRestarts=0\n`,
+  });
+  return fixtureHost({
+    ...description,
+    commands: {
+      'systemctl show --property LoadState,UnitFileState,ActiveState,Result,NRestarts nomad.service': show,
+      'nomad config validate /var/lib/nomad-bootstrap/staging/nomad': host =>
+        (host.contents()['/var/lib/nomad-bootstrap/staging/nomad/nomad.hcl'] ?? '').includes('refused')
+          ? { exitCode: 1, stderr: 'unknown key in /var/lib/nomad-bootstrap/staging/nomad/nomad.hcl' }
+          : {},
+      'systemctl daemon-reload': {},
+      'systemctl reset-failed nomad.service': {},
+      'systemctl enable --quiet nomad.service': () => {
+        enabled = true;
+        return {};
+      },
+      'systemctl disable --quiet nomad.service': () => {
+        enabled = false;
+        return {};
+      },
+      'systemctl restart nomad.service': start,
+      'systemctl start nomad.service': start,
+      'systemctl stop nomad.service': () => {
+        active = false;
+        return {};
+      },
+      'journalctl --unit nomad --lines 15 --output cat --no-pager': { stdout: 'Error: it is broken\n' },
+      ...description.commands,
+    },
+    requests: { [`GET ${url}`]: () => (active ? { status: 403, body: '{}' } : 'unreachable') },
+  });
+}
+
+const stock = { [config]: { content: 'server { bootstrap_expect = 1 }\n', mode: 0o644, owner: 'nomad:nomad' } };
+
+async function converge(host: FixtureHost, wanted: AgentSpec): Promise<void> {
+  const change = await agent(wanted).plan(host, none);
+  await change?.apply(host);
+}
+
+function commandsOf(host: FixtureHost): readonly string[] {
+  return host.log.flatMap(mutation => (mutation.kind === 'run' ? [mutation.argv.join(' ')] : []));
+}
+
+describe('an agent', () => {
+  it('is configured, judged by its own program, enabled and started, and then nothing is left to do', async () => {
+    const host = node({ files: stock });
+
+    const change = await agent(spec()).plan(host, none);
+    await change?.apply(host);
+
+    expect(change?.summary).toBe('configure, enable, start nomad');
+    expect(change?.diff).toContain('-server { bootstrap_expect = 1 }');
+    expect(commandsOf(host)).toEqual([
+      'nomad config validate /var/lib/nomad-bootstrap/staging/nomad',
+      'systemctl daemon-reload',
+      'systemctl enable --quiet nomad.service',
+      'systemctl reset-failed nomad.service',
+      'systemctl restart nomad.service',
+    ]);
+    expect(host.contents()[config]).toBe('name = "a"\n');
+    expect(await host.stat('/var/lib/nomad-bootstrap/staging/nomad')).toBeUndefined();
+    expect(await agent(spec()).plan(host, none)).toBeUndefined();
+  });
+
+  it('is restarted when it is to run with something else, and only then', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+
+    const newer = await agent(spec({ version: '2.0.7' })).plan(host, none);
+
+    expect(newer?.summary).toBe('restart nomad');
+    expect(newer?.diff).toBeUndefined();
+  });
+
+  it('gets its own configuration back, and is restarted with it, after somebody edited it by hand', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+    await host.writeFile(config, 'name = "b"\n', { mode: 0o640, owner: 'nomad:nomad' });
+
+    const edited = await agent(spec()).plan(host, none);
+    await edited?.apply(host);
+
+    expect(edited?.summary).toBe('configure, restart nomad');
+    expect(commandsOf(host).filter(command => command === 'systemctl restart nomad.service')).toHaveLength(2);
+    expect(host.contents()[config]).toBe('name = "a"\n');
+  });
+
+  it('is started again where it was stopped, and enabled where it was disabled', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+    await host.run(['systemctl', 'stop', 'nomad.service']);
+    await host.run(['systemctl', 'disable', '--quiet', 'nomad.service']);
+
+    expect((await agent(spec()).plan(host, none))?.summary).toBe('enable, start nomad');
+  });
+
+  it('is not restarted only to be enabled', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+    await host.run(['systemctl', 'disable', '--quiet', 'nomad.service']);
+    const before = commandsOf(host).length;
+
+    await converge(host, spec());
+
+    expect(commandsOf(host).slice(before)).toEqual(['systemctl enable --quiet nomad.service']);
+  });
+
+  it('keeps its former configuration when it refuses the new one, and nothing is touched', async () => {
+    const host = node({ files: stock });
+    const refused = spec({
+      files: [{ path: config, content: 'refused', attributes: { mode: 0o640, owner: 'nomad:nomad' } }],
+    });
+
+    await expect(converge(host, refused)).rejects.toMatchObject({
+      code: 'config-refused',
+      detail: 'unknown key in /etc/nomad.d/nomad.hcl',
+    });
+
+    expect(host.contents()).toEqual({ [config]: 'server { bootstrap_expect = 1 }\n' });
+    expect(commandsOf(host)).toEqual(['nomad config validate /var/lib/nomad-bootstrap/staging/nomad']);
+  });
+
+  it("is judged together with the operator's own files", async () => {
+    const host = node({ files: { ...stock, '/etc/nomad.d/zz-local.hcl': 'refused', '/etc/nomad.d/nomad.env': 'A=b' } });
+    const seen: string[] = [];
+    const watched: FixtureHost = {
+      ...host,
+      run: (argv, options) => {
+        if (argv[0] === 'nomad') seen.push(...Object.keys(host.contents()).filter(path => path.includes('/staging/')));
+        return host.run(argv, options);
+      },
+    };
+
+    await converge(watched, spec());
+
+    expect(seen).toEqual([
+      '/var/lib/nomad-bootstrap/staging/nomad/nomad.hcl',
+      '/var/lib/nomad-bootstrap/staging/nomad/zz-local.hcl',
+    ]);
+  });
+
+  it("never starts with the package's own configuration when it does not come up with ours", async () => {
+    const host = node({ files: stock });
+    const broken = spec({
+      files: [{ path: config, content: 'broken', attributes: { mode: 0o640, owner: 'nomad:nomad' } }],
+    });
+
+    await expect(converge(host, broken)).rejects.toMatchObject({
+      code: 'agent-not-starting',
+      detail: 'Error: it is broken',
+    });
+
+    expect(host.contents()[config]).toBe('server { bootstrap_expect = 1 }\n');
+    expect(commandsOf(host).at(-1)).toBe('systemctl disable --quiet nomad.service');
+    expect(commandsOf(host)).not.toContain('systemctl start nomad.service');
+  });
+
+  it('runs again with its former configuration when it does not come up with the new one', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+    const broken = spec({
+      files: [{ path: config, content: 'broken', attributes: { mode: 0o640, owner: 'nomad:nomad' } }],
+    });
+
+    await expect(converge(host, broken)).rejects.toMatchObject({
+      code: 'agent-not-starting',
+      message: expect.stringContaining('it runs with that'),
+    });
+
+    expect(host.contents()[config]).toBe('name = "a"\n');
+    expect(commandsOf(host).at(-1)).toBe('systemctl start nomad.service');
+    expect((await host.request(url)).status).toBe(403);
+  });
+
+  it('counts as not started with its files as soon as the first of them is written', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+    const changed = spec({
+      files: [{ path: config, content: 'name = "b"\n', attributes: { mode: 0o640, owner: 'nomad:nomad' } }],
+    });
+
+    const killed: FixtureHost = {
+      ...host,
+      writeFile: async (path, ...rest) => {
+        await host.writeFile(path, ...rest);
+        if (path === config) throw new BootstrapError('terminated', 'killed', { hint: '-' });
+      },
+    };
+    await expect(converge(killed, changed)).rejects.toMatchObject({ code: 'terminated' });
+
+    expect(await host.readText(record)).toBeUndefined();
+    expect((await agent(changed).plan(host, none))?.summary).toBe('restart nomad');
+  });
+
+  it('is not restarted while the cluster cannot do without it, and nothing is touched', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+    const before = host.contents();
+    const guarded = spec({
+      version: '2.0.7',
+      beforeRestart: async () => {
+        throw new BootstrapError('would-lose-quorum', 'no', { hint: 'wait' });
+      },
+    });
+
+    await expect(converge(host, guarded)).rejects.toMatchObject({ code: 'would-lose-quorum' });
+
+    expect(host.contents()).toEqual(before);
+  });
+});

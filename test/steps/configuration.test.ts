@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { decide } from '../../src/config/decide.ts';
+import type { Settings } from '../../src/config/options.ts';
+import type { Facts } from '../../src/facts/facts.ts';
+import type { Resolution } from '../../src/resolution/resolution.ts';
+import { consulConfig } from '../../src/steps/consul.ts';
+import { nomadConfig } from '../../src/steps/nomad.ts';
+import type { NodeTarget } from '../../src/target.ts';
+
+const linode = { label: 'nomad-1', region: 'us-east', tags: [], source: 'metadata' } as const;
+const candidates: Facts['candidates'] = [
+  { interface: 'eth1', address: '10.0.0.11', prefixLength: 24, family: 4, kind: 'vlan' },
+  { interface: 'eth0', address: '172.105.1.2', prefixLength: 24, family: 4, kind: 'public' },
+];
+
+/** What differs between the families in what is rendered: SELinux. */
+const systems: Readonly<Record<string, Partial<Facts>>> = {
+  debian: { selinux: 'disabled' },
+  redhat: { selinux: 'enforcing' },
+};
+
+const three: Settings = { insecure: true, expect: 3, join: ['10.0.0.11', '10.0.0.12', 'nomad-s3'] };
+const roles: Readonly<Record<string, readonly ['server' | 'client' | 'dev', Settings]>> = {
+  server: ['server', three],
+  'server-alone': ['server', { insecure: true }],
+  'server-with-client': ['server', { ...three, withClient: true }],
+  client: ['client', three],
+  'client-with-everything': [
+    'client',
+    {
+      ...three,
+      api: 'loopback',
+      nodePool: 'edge',
+      nodeClass: 'big',
+      meta: { rack: 'r1', note: 'a "quoted" \\ value' },
+      rawExec: true,
+      dockerPrivileged: true,
+      dockerVolumes: true,
+    },
+  ],
+  'client-without-docker': ['client', { ...three, docker: 'none' }],
+  dev: ['dev', {}],
+};
+
+function targetOf(role: string, system: string): NodeTarget {
+  const [command, settings] = roles[role] ?? ['dev', {}];
+  const facts = { hostname: 'nomad-1', linode, candidates, addresses: [], ...systems[system] } as unknown as Facts;
+  return {
+    facts,
+    config: decide(command, settings, undefined, facts),
+    platform: {},
+    resolution: {} as Resolution,
+  } as NodeTarget;
+}
+
+describe.each(Object.keys(systems))('on a %s system', system => {
+  it.each(Object.keys(roles))('%s gets exactly these configurations', async role => {
+    const target = targetOf(role, system);
+
+    await expect(consulConfig(target)).toMatchFileSnapshot(`../golden/config/${system}/${role}.consul.hcl`);
+    await expect(nomadConfig(target)).toMatchFileSnapshot(`../golden/config/${system}/${role}.nomad.hcl`);
+  });
+});
+
+describe('a value from a user', () => {
+  it.each(['$' + '{env.SECRET}', '%{ if true }'])('cannot make the agent evaluate %s', value => {
+    const target = targetOf('client', 'debian');
+    const hostile = { ...target, config: { ...target.config, node: { ...target.config.node, meta: { key: value } } } };
+
+    expect(() => nomadConfig(hostile)).toThrow(expect.objectContaining({ code: 'bad-setting' }));
+  });
+
+  it('cannot end its string', () => {
+    const target = targetOf('client', 'debian');
+    const hostile = {
+      ...target,
+      config: { ...target.config, node: { ...target.config.node, meta: { key: 'x"\n}\nplugin "raw_exec" {' } } },
+    };
+
+    expect(nomadConfig(hostile)).toContain(String.raw`"key" = "x\"\n}\nplugin \"raw_exec\" {"`);
+  });
+});
