@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { BootstrapError } from '../core/errors.ts';
 import type { CheckResult, HostReader } from '../core/types.ts';
 import type { NodeTarget } from '../target.ts';
 import { consul, nomad, readAgent, readConsulMembers, readNomadMembers } from './agents.ts';
@@ -14,9 +15,24 @@ export interface Forming {
 /**
  * How far a forming cluster has come, or `undefined` when something else is wrong, or nothing is. Forming is where the
  * node's own checks do not fail, and each agent whose checks of the cluster do has fewer servers than expected and no
- * raft peers yet: a cluster that lost servers still knows its peers. Throws what the agents' readings throw.
+ * raft peers yet: a cluster that lost servers still knows its peers.
  */
 export async function forming(
+  host: HostReader,
+  target: NodeTarget,
+  checks: readonly HealthCheck[],
+  results: readonly CheckResult[],
+): Promise<Forming | undefined> {
+  try {
+    return await howFar(host, target, checks, results);
+  } catch (error) {
+    // An agent that went silent just now: that is something else.
+    if (error instanceof BootstrapError && error.code.startsWith('agent-')) return undefined;
+    throw error;
+  }
+}
+
+async function howFar(
   host: HostReader,
   target: NodeTarget,
   checks: readonly HealthCheck[],

@@ -44,7 +44,9 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   });
   const report = verifyReport(target, results);
   const format = settings.format ?? (settings.json === true ? 'json' : 'text');
-  context.answer(renderVerify(report, format, { colour: context.colour, verbose: settings.verbose ?? false }));
+  context.answer(
+    renderVerify(report, format, { colour: context.colour, verbose: settings.verbose ?? false, now: host.now() }),
+  );
   if (format === 'nagios') return nagiosExitCode(report) as ExitCode;
   return report.ok ? exitCodes.converged : exitCodes.failed;
 }

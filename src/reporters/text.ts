@@ -1,5 +1,5 @@
 import { errorCodes } from '../core/errors.ts';
-import { exitCodes } from '../core/exit-codes.ts';
+import { exitCodes, isRefusal } from '../core/exit-codes.ts';
 import type { AnnouncedChange, CheckResult, Event, Reporter } from '../core/types.ts';
 import type { Clock } from './clock.ts';
 import { type Paint, paintFor, printable, type Style, type Terminal } from './terminal.ts';
@@ -151,7 +151,8 @@ export function planText(changes: readonly AnnouncedChange[], paint: Paint): str
     .join('');
 }
 
-function diffText(diff: string, paint: Paint): string {
+/** A unified diff, indented and in its colours. */
+export function diffText(diff: string, paint: Paint): string {
   return linesOf(diff)
     .map(line => {
       if (line.startsWith('+')) return `    ${paint('green', line)}\n`;
@@ -186,9 +187,14 @@ export function failureText(
     `${paint('red', 'error:')} ${printable(event.message)} ${paint('dim', `[${event.code}]`)}`,
     ...shown.map(line => `  ${line}`),
     `${paint('bold', 'fix:')} ${printable(event.hint)}`,
-    ...(logPath === undefined ? [] : [`${paint('bold', 'log:')} ${logPath}`]),
+    ...(logPath === undefined || leftNoLog(event.code) ? [] : [`${paint('bold', 'log:')} ${logPath}`]),
     '',
   ].join('\n');
+}
+
+function leftNoLog(code: string): boolean {
+  const entry = Object.entries(errorCodes).find(([known]) => known === code)?.[1];
+  return entry !== undefined && isRefusal(entry.exitCode);
 }
 
 function isBug(code: string): boolean {

@@ -1,0 +1,6 @@
+import type { VerifyReport } from './verify.ts';
+
+/** The report itself, as one JSON document. */
+export function renderVerifyJson(report: VerifyReport): string {
+  return `${JSON.stringify(report, undefined, 2)}\n`;
+}

@@ -1,0 +1,66 @@
+import type { CheckResult, CheckStatus } from '../core/types.ts';
+import { noTerminal, type Paint, paintFor, printable, type Style, widthOf } from './terminal.ts';
+import { diffText } from './text.ts';
+import type { VerifyRendering, VerifyReport } from './verify.ts';
+
+const marks: Readonly<Record<CheckStatus, { readonly word: string; readonly style: Style }>> = {
+  pass: { word: 'ok', style: 'green' },
+  warn: { word: 'warn', style: 'yellow' },
+  fail: { word: 'FAIL', style: 'red' },
+  skip: { word: 'skip', style: 'dim' },
+};
+
+/**
+ * A table for people: what passed, what was skipped, then the warnings and, last, the failures, each with what to do about
+ * it, and a line that sums it up.
+ */
+export function renderVerifyText(report: VerifyReport, { colour, verbose }: VerifyRendering): string {
+  const paint = paintFor({ ...noTerminal, colour });
+  const of = (status: CheckStatus): readonly CheckResult[] => report.checks.filter(check => check.status === status);
+  const idWidth = Math.max(0, ...report.checks.map(({ id }) => id.length));
+  const titleWidth = Math.max(0, ...report.checks.map(({ title }) => widthOf(title)));
+
+  const lines = [`${paint('bold', printable(report.node))} (${report.role})`, ''];
+  for (const check of of('pass')) lines.push(row(check));
+  for (const [detail, ids] of skipReasons(of('skip'))) {
+    lines.push(paint('dim', `${'skip'.padEnd(4)}  ${ids.join(', ')}: ${oneLine(detail)}`));
+  }
+  for (const check of [...of('warn'), ...of('fail')]) {
+    lines.push(row(check));
+    if (check.hint !== undefined) lines.push(`      ${paint('bold', 'fix:')} ${oneLine(check.hint)}`);
+    if (verbose && check.diff !== undefined) lines.push(diffText(check.diff, paint).trimEnd());
+  }
+  return `${[...lines, '', summaryLine(report, paint)].join('\n')}\n`;
+
+  function row({ id, title, detail, status, durationMs }: CheckResult): string {
+    const { word, style } = marks[status];
+    const time = verbose ? `  ${paint('dim', `${durationMs} ms`)}` : '';
+    const padding = ' '.repeat(titleWidth - widthOf(title));
+    return `${paint(style, word.padEnd(4))}  ${id.padEnd(idWidth)}  ${title}${padding}  ${oneLine(detail)}${time}`;
+  }
+}
+
+/** What an agent said may have several lines; a row has one. */
+function oneLine(text: string): string {
+  return printable(text).replaceAll(/\s+/g, ' ');
+}
+
+/** The ids of the skipped checks by reason. */
+function skipReasons(skipped: readonly CheckResult[]): ReadonlyMap<string, readonly string[]> {
+  const reasons = new Map<string, string[]>();
+  for (const { id, detail } of skipped) reasons.set(detail, [...(reasons.get(detail) ?? []), id]);
+  return reasons;
+}
+
+function summaryLine({ ok, summary }: VerifyReport, paint: Paint): string {
+  const { pass, warn, fail, skip } = summary;
+  if (pass + warn + fail === 0) return paint('yellow', 'nothing was checked');
+  const verdict = ok ? paint('green', 'healthy') : paint('red', 'not healthy');
+  const parts = [
+    `${pass} passed`,
+    ...(warn > 0 ? [`${warn} ${warn === 1 ? 'warning' : 'warnings'}`] : []),
+    ...(fail > 0 ? [`${fail} failed`] : []),
+    ...(skip > 0 ? [`${skip} skipped`] : []),
+  ];
+  return `${verdict}: ${parts.join(', ')}`;
+}
