@@ -9,10 +9,9 @@ import type { Layer } from './config/load.ts';
 import type { Settings } from './config/options.ts';
 import type { Recorded } from './config/record.ts';
 import { BootstrapError } from './core/errors.ts';
-import { type ExitCode, exitCodes } from './core/exit-codes.ts';
-import type { Event } from './core/types.ts';
+import { type ExitCode, exitCodes, isRefusal } from './core/exit-codes.ts';
+import type { Event, Reporter } from './core/types.ts';
 import type { LocalHost } from './host/local-host.ts';
-import type { RunReporter } from './reporters/index.ts';
 import type { Output } from './reporters/text.ts';
 import { version } from './version.ts';
 
@@ -67,10 +66,11 @@ async function runCommand(port: ProcessPort, command: RunnableCommand, flags: La
   const { createRedactor } = await import('./core/redact.ts');
   const { createLocalHost } = await import('./host/local-host.ts');
   const { createJournal } = await import('./core/journal.ts');
-  const { appendLog, appendText } = await import('./host/files.ts');
+  const { appendLog, createLogFile } = await import('./host/files.ts');
 
   const changes = needs.changesHost && asked.dryRun !== true;
-  const reporter = createReporter({
+  const log = createLogFile(logPath);
+  const told = createReporter({
     stdout: port.stdout,
     stderr: port.stderr,
     colour: asked.color !== false,
@@ -78,8 +78,15 @@ async function runCommand(port: ProcessPort, command: RunnableCommand, flags: La
     quiet: asked.quiet ?? false,
     verbose: asked.verbose ?? false,
     redactor: createRedactor(),
-    ...(changes ? { log: { path: logPath, append: text => appendText(logPath, text) } } : {}),
+    ...(changes ? { log } : {}),
   });
+  const reporter: Reporter = {
+    report(event) {
+      // What is refused before anything is changed leaves no file behind.
+      if (changes && event.type === 'planned') log.open();
+      told.report(event);
+    },
+  };
   const abort = new AbortController();
   const host = createLocalHost({
     environment: port.environment,
@@ -92,8 +99,9 @@ async function runCommand(port: ProcessPort, command: RunnableCommand, flags: La
     abort.abort(interruption(signal, command));
   });
 
+  let unlock: (() => Promise<void>) | undefined;
   try {
-    if (changes) await lock(host, reporter, command, asked);
+    if (changes) unlock = await lock(host, reporter, command, asked);
     if (needs.changesHost) reporter.report({ type: 'run-started', command, version, dryRun: asked.dryRun === true });
     // Read under the lock: the run that was waited for may have written it.
     const recorded = needs.root ? await readRecord() : undefined;
@@ -111,10 +119,12 @@ async function runCommand(port: ProcessPort, command: RunnableCommand, flags: La
       answer: text => port.stdout.write(text),
     });
   } catch (error) {
+    if (changes && !isRefusal(exitCodeOf(error))) log.open();
     reporter.report(failureOf(error));
     return exitCodeOf(error);
   } finally {
-    reporter.close();
+    told.close();
+    await unlock?.();
     await host.close();
   }
 }
@@ -138,12 +148,12 @@ async function loadSettings(port: ProcessPort, flags: Layer, recorded?: Recorded
 
 async function lock(
   host: LocalHost,
-  reporter: RunReporter,
+  reporter: Reporter,
   command: string,
   { waitLock = 0 }: Settings,
-): Promise<void> {
+): Promise<() => Promise<void>> {
   const { takeLock } = await import('./host/lock.ts');
-  await takeLock({
+  return takeLock({
     path: lockPath,
     command,
     waitSeconds: waitLock,

@@ -11,3 +11,8 @@ export const exitCodes = {
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** Whether a run that ends so has touched nothing, and so leaves no log either. */
+export function isRefusal(exitCode: ExitCode): boolean {
+  return exitCode === exitCodes.usage || exitCode === exitCodes.unsupported || exitCode === exitCodes.locked;
+}

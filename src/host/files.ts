@@ -120,9 +120,31 @@ export async function makeDirectory(path: Path, attributes: FileAttributes): Pro
   await setAttributes(path, attributes);
 }
 
-/** At once and in order, without waiting for the disk; a new file is readable for its owner alone. Throws what the system says. */
-export function appendText(path: Path, text: string): void {
-  appendFileSync(path, text, { mode: 0o600 });
+/** A log that is kept in memory until it is worth a file. */
+export interface LogFile {
+  readonly path: Path;
+  /** At once and in order, without waiting for the disk. Throws what the system says. */
+  append(text: string): void;
+  /** From now on, and with all that was appended before, it is a file that its owner alone can read. */
+  open(): void;
+}
+
+export function createLogFile(path: Path): LogFile {
+  let kept: string | undefined = '';
+  const write = (text: string) => appendFileSync(path, text, { mode: 0o600 });
+  return {
+    path,
+    append(text) {
+      if (kept === undefined) write(text);
+      else kept += text;
+    },
+    open() {
+      if (kept === undefined) return;
+      const text = kept;
+      kept = undefined;
+      if (text !== '') write(text);
+    },
+  };
 }
 
 /** An append-only file of lines with mode 0600, whose lines are on disk before `append` returns. */

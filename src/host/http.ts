@@ -69,7 +69,9 @@ export function createHttp(proxies: HttpProxies, userAgent: string, report: (eve
             httpProxy: proxies.httpProxy ?? '',
             httpsProxy: proxies.httpsProxy ?? '',
             // The agents on this host are never asked through a proxy.
-            noProxy: [proxies.noProxy, 'localhost', '127.0.0.1', '169.254.169.254', '[fd00:a9fe:a9fe::1]'].filter(Boolean).join(','),
+            noProxy: [proxies.noProxy, 'localhost', '127.0.0.1', '169.254.169.254', '[fd00:a9fe:a9fe::1]']
+              .filter(Boolean)
+              .join(','),
           })
         : new Agent({ connect, ...timeouts });
     return agent.compose(interceptors.redirect({ maxRedirections, throwOnMaxRedirect: true }));

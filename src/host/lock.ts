@@ -13,10 +13,10 @@ export interface LockOptions {
 }
 
 /**
- * Takes the one lock of this machine, or throws `locked` with who holds it and since when. The lock belongs to the open
- * file, so the kernel frees it however this process ends.
+ * Takes the one lock of this machine, or throws `locked` with who holds it and since when. Returns what gives it back; the
+ * lock belongs to the open file, so the kernel frees it however this process ends.
  */
-export async function takeLock(options: LockOptions): Promise<void> {
+export async function takeLock(options: LockOptions): Promise<() => Promise<void>> {
   const file = await open(options.path, 'a+', 0o600);
   const startedAt = options.now().getTime();
 
@@ -34,6 +34,7 @@ export async function takeLock(options: LockOptions): Promise<void> {
   }
   await file.truncate(0);
   await file.write(`nomad-bootstrap ${options.command} (process ${process.pid}, since ${options.now().toISOString()})`);
+  return () => file.close();
 }
 
 /** Node has no flock(2): util-linux' flock locks the open file that it inherits, and the lock stays when it ends. */
