@@ -40,11 +40,10 @@ export function aptProbe(repository: AptRepository, candidates: readonly string[
       const suiteUrl = `${repository.uri}/dists/${suite}`;
       const indexUrl = `${suiteUrl}/${repository.component}/binary-${repository.architecture}/Packages.gz`;
       const [release, index] = await Promise.all([
-        fetchUpstream(host, `${suiteUrl}/InRelease`),
-        fetchUpstream(host, indexUrl),
+        fetchUpstream(host, `${suiteUrl}/InRelease`, () => 'there'),
+        fetchUpstream(host, indexUrl, body => decompress(indexUrl, body)),
       ]);
-      if (release === undefined || index === undefined) return undefined;
-      return searchAptIndex(await decompress(indexUrl, index), names);
+      return release === undefined || index === undefined ? undefined : searchAptIndex(index, names);
     },
     async configured(host) {
       const source = await host.readText(repository.sourceFile);

@@ -60,7 +60,8 @@ export const debian: Platform = {
   docker: (facts, config) => aptProbe(dockerRepository(facts, config), [suiteOf(facts.os)]),
   // Recommended packages are left out, and on a kernel with AppArmor containers do not start without its parser.
   dockerPackages: ['docker-ce', 'docker-ce-cli', 'containerd.io', 'apparmor'],
-  distributionDockerPackages: () => ['docker.io', 'apparmor'],
+  // Debian 13 parts the client from the engine, which only recommends it.
+  distributionDockerPackages: os => ['docker.io', ...(suiteOf(os) === 'trixie' ? ['docker-cli'] : []), 'apparmor'],
   networkingPackages: () => ['iptables'],
   repositories: (facts, config, resolution) => [
     ...hashicorpResources(facts, config, resolution),

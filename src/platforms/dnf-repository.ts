@@ -47,12 +47,13 @@ export function dnfProbe(repository: DnfRepository, candidates: readonly string[
     candidates,
     async packages(host, path, names) {
       const base = packagesUrl(repository, path);
-      const repomd = await fetchUpstream(host, `${base}/repodata/repomd.xml`);
-      const location = repomd && primaryLocation(new TextDecoder().decode(repomd));
+      const location = await fetchUpstream(host, `${base}/repodata/repomd.xml`, body =>
+        primaryLocation(new TextDecoder().decode(body)),
+      );
       if (location === undefined) return undefined;
       const indexUrl = `${base}/${location}`;
-      const index = await fetchUpstream(host, indexUrl);
-      return index && searchDnfIndex(await decompress(indexUrl, index), names, repository.arch);
+      const index = await fetchUpstream(host, indexUrl, body => decompress(indexUrl, body));
+      return index === undefined ? undefined : searchDnfIndex(index, names, repository.arch);
     },
     async configured(host) {
       const source = await host.readText(repository.sourceFile);

@@ -48,7 +48,7 @@ function commonParts({ manager, config, path, location }: KeyOptions, packages: 
     url,
     needed: async (host: HostReader) => (await pendingPackages(host, manager, packages)).length > 0,
     async download(host: HostReader) {
-      const key = await fetchUpstream(host, url);
+      const key = await fetchUpstream(host, url, body => body);
       if (key === undefined) throw refused(url, { status: 404, headers: {} });
       return key;
     },

@@ -9,15 +9,20 @@ export function upstream(packages: Pick<PackagesConfig, 'mirror'>, hostAndPath: 
 }
 
 /**
- * The whole file, or `undefined` when the upstream does not have it (404, 410). Failures that may pass are tried again;
- * after that the error is `unreachable` or `upstream-refused` and names the URL.
+ * The whole file as `read` makes it of its bytes, or `undefined` when the upstream does not have it (404, 410). Failures
+ * that may pass, a body that `read` finds damaged among them, are tried again; after that the error is `unreachable`,
+ * `upstream-refused` or `checksum-mismatch` and names the URL.
  */
-export async function fetchUpstream(host: HostReader, url: string): Promise<Uint8Array | undefined> {
+export async function fetchUpstream<T>(
+  host: HostReader,
+  url: string,
+  read: (body: Uint8Array) => T | Promise<T>,
+): Promise<T | undefined> {
   return retry(host, async () => {
     const response = await request(host, url);
     if (response.status === 404 || response.status === 410) return undefined;
     if (response.status !== 200) throw refused(url, response);
-    return response.body;
+    return read(response.body);
   });
 }
 
