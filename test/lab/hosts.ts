@@ -20,5 +20,6 @@ export const mirroredHosts: readonly string[] = [
   'objects.githubusercontent.com',
   'release-assets.githubusercontent.com',
   'archive.lab',
+  'dnf.lab',
   'mirror.lab',
 ];

@@ -11,6 +11,8 @@ import { issueCertificate, type KeyName, signingKeys } from '../keys.ts';
 import { inNamespace, labNamespace } from '../network.ts';
 import { agents } from '../packages/agents.ts';
 import { cniArchive } from '../packages/cni.ts';
+import { dockerSite } from '../packages/docker.ts';
+import { enterpriseLinux } from '../packages/enterprise.ts';
 import { hashicorpSites, type OfferedVersions, offeredVersions } from '../packages/hashicorp.ts';
 import { labDirectory } from '../registry.ts';
 import type { Fault, MetadataAnswer, MirrorControl, MirrorSettings, RequestRecord } from './types.ts';
@@ -43,12 +45,14 @@ export interface Mirror {
 export async function startMirror(labId: string): Promise<void> {
   const directory = labDirectory(labId);
   const keys = await signingKeys();
-  const [hashicorp, cni, archives, { nomad, consul }] = [
-    await hashicorpSites(),
-    await cniArchive(),
-    await distributionArchives(),
-    await agents(),
-  ];
+  const [hashicorp, docker, enterprise, cni, archives, { nomad, consul }] = await Promise.all([
+    hashicorpSites(),
+    dockerSite(),
+    enterpriseLinux(),
+    cniArchive(),
+    distributionArchives(),
+    agents(),
+  ]);
   const certificates = path.join(directory, 'certificates');
   mkdirSync(certificates);
   await issueCertificate(certificates, mirroredHosts);
@@ -60,6 +64,8 @@ export async function startMirror(labId: string): Promise<void> {
     sites: {
       ...site('apt.releases.hashicorp.com'),
       ...site('rpm.releases.hashicorp.com'),
+      'download.docker.com': docker,
+      'dnf.lab': enterprise.root,
       'github.com': cni.root,
       'release-assets.githubusercontent.com': cni.root,
     },

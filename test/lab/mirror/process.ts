@@ -171,9 +171,9 @@ async function answerFor(question: Question, variants: readonly string[]): Promi
   const root = settings.sites[question.host];
   if (root === undefined) return textAnswer(404, `The lab's mirror does not stand for ${question.host}.\n`);
   const throughMirror = question.headers['host']?.startsWith('mirror.lab') ?? false;
-  if (question.scheme === 'http' && !throughMirror)
-    return redirectAnswer(301, `https://${question.host}${question.path}`);
-  if (question.host === 'github.com' && !throughMirror && fileAnswer([root], question).status === 200) {
+  const production = !throughMirror && !question.host.endsWith('.lab');
+  if (question.scheme === 'http' && production) return redirectAnswer(301, `https://${question.host}${question.path}`);
+  if (question.host === 'github.com' && production && fileAnswer([root], question).status === 200) {
     return redirectAnswer(302, `https://release-assets.githubusercontent.com${question.path}`); // as GitHub does
   }
   const replaced = variants.flatMap(variant => settings.variants[variant]?.[question.host] ?? []);
