@@ -16,7 +16,6 @@ import { resolve } from '../resolution/resolve.ts';
 import { steps } from '../steps/index.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
 import type { CommandContext } from './command.ts';
-import { driftOf } from './drift.ts';
 import { farewell } from './farewell.ts';
 
 /** A first boot's network can be this late. */
@@ -108,14 +107,13 @@ async function waitForHealth(
   { host, reporter, settings }: CommandContext,
   target: NodeTarget,
 ): Promise<Forming | undefined> {
-  const checks = [...healthChecks, driftOf(steps)];
   let stillForming: Forming | undefined;
 
-  const results = await waitUntilHealthy(checks, host, target, {
+  const results = await waitUntilHealthy(healthChecks, host, target, {
     waitSeconds: settings.wait ?? defaultWaitSeconds,
     async isEnough(results) {
       if (results.every(({ status }) => status !== 'fail')) return true;
-      stillForming = settings.waitFor === 'cluster' ? undefined : await forming(host, target, checks, results);
+      stillForming = settings.waitFor === 'cluster' ? undefined : await forming(host, target, healthChecks, results);
       return stillForming !== undefined;
     },
     onWaiting: (missing, waitedSeconds) =>
