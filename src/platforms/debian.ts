@@ -135,8 +135,7 @@ function namesSuite(sourceFile: string, uri: string, suite: string): boolean {
 
 /** The file that add-apt-repository makes for a repository. */
 function addAptRepositoryName(uri: string, suite: string): string {
-  const name = uri.replace('://', '-').replaceAll(/[^a-z0-9-]/gi, '_');
-  return `/etc/apt/sources.list.d/archive_uri-${name}-${suite}.list`;
+  return `/etc/apt/sources.list.d/archive_uri-${uri.replaceAll(/[^a-z0-9-]+/gi, '_')}-${suite}.list`;
 }
 
 function hashicorpRepository(facts: Facts, config: Config): AptRepository {

@@ -1,0 +1,246 @@
+import { describe, expect, test } from 'vitest';
+import { apt } from '../../src/platforms/apt.ts';
+import {
+  type FixtureCommand,
+  type FixtureDescription,
+  type FixtureHost,
+  fixtureHost,
+} from '../support/fixture-host.ts';
+
+const ours = '/etc/apt/sources.list.d/hashicorp.sources';
+const manager = apt([ours, '/etc/apt/sources.list.d/docker.sources']);
+
+const format = `-f=\${Package}\\t\${db:Status-Status}\\t\${Version}\\n`;
+const environment = {
+  DEBIAN_FRONTEND: 'noninteractive',
+  NEEDRESTART_SUSPEND: '1',
+  APT_LISTCHANGES_FRONTEND: 'none',
+};
+const network = '-o Acquire::Retries=3 -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0';
+const update = `apt-get update -q -o APT::Update::Error-Mode=any ${network}`;
+const updateOurs = `${update} -o Dir::Etc::sourcelist=${ours} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0`;
+const install = (rest: string, changeHeld = '') =>
+  `apt-get install -y -q --no-install-recommends --no-remove ${changeHeld}${network} ` +
+  `-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold ${rest}`;
+const locks = 'lslocks --raw --noheadings --notruncate --output PID,MODE,COMMAND,PATH';
+const heal = 'dpkg --force-confdef --force-confold --configure -a';
+
+/** A Debian host in good order that answers to what an installation of nomad asks. */
+function aptHost(commands: Readonly<Record<string, FixtureCommand>>, files: FixtureDescription['files'] = {}) {
+  return fixtureHost({
+    files: { [ours]: 'Types: deb\n', ...files },
+    commands: { 'dpkg --get-selections nomad': {}, 'dpkg --audit': {}, [locks]: {}, [update]: {}, ...commands },
+  });
+}
+
+function ran(host: FixtureHost): readonly string[] {
+  return host.log.map(mutation => (mutation.kind === 'run' ? mutation.argv.join(' ') : mutation.kind));
+}
+
+/** Answers one after the other, the last one again and again. */
+function inTurn(...answers: readonly FixtureCommand[]): FixtureCommand {
+  let asked = 0;
+  return host => {
+    const answer = answers[Math.min(asked++, answers.length - 1)] ?? {};
+    return typeof answer === 'function' ? answer(host) : answer;
+  };
+}
+
+const nomad = [{ name: 'nomad', version: '2.0.5-1' }];
+
+describe('what is installed', () => {
+  test('is what dpkg has configured, not what it has unpacked or removed', async () => {
+    const host = fixtureHost({
+      commands: {
+        [`dpkg-query -W ${format} nomad consul iptables docker.io`]: {
+          exitCode: 1,
+          stdout: 'nomad\tinstalled\t2.0.5-1\nconsul\thalf-configured\t1.21.4-1\niptables\tconfig-files\t1.8.9-2\n',
+          stderr: 'dpkg-query: no packages found matching docker.io\n',
+        },
+      },
+    });
+    expect(await manager.installed(host, ['nomad', 'consul', 'iptables', 'docker.io'])).toEqual(
+      new Map([['nomad', '2.0.5-1']]),
+    );
+  });
+
+  test('is held when dpkg has it on hold', async () => {
+    const host = fixtureHost({
+      commands: { 'dpkg --get-selections nomad consul': { stdout: 'nomad\t\t\thold\nconsul:amd64\t\tinstall\n' } },
+    });
+    expect(await manager.held(host, ['nomad', 'consul'])).toEqual(new Set(['nomad']));
+  });
+});
+
+describe('an installation', () => {
+  test('is one refresh and one transaction, without recommended packages, prompts or removals', async () => {
+    const command = install('nomad=2.0.5-1 iptables');
+    const host = aptHost({ 'dpkg --get-selections nomad iptables': {}, [command]: {} });
+    await manager.install(host, [...nomad, { name: 'iptables' }]);
+    expect(host.log).toEqual([
+      { kind: 'run', argv: update.split(' '), env: environment },
+      { kind: 'run', argv: command.split(' '), env: environment },
+    ]);
+  });
+
+  test('of a held package holds it again', async () => {
+    const command = install('nomad=2.0.5-1', '--allow-change-held-packages ');
+    const host = aptHost({
+      'dpkg --get-selections nomad': { stdout: 'nomad\thold\n' },
+      [command]: {},
+      'apt-mark hold nomad': {},
+    });
+    await manager.install(host, nomad);
+    expect(ran(host)).toEqual([update, command, 'apt-mark hold nomad']);
+  });
+
+  test('ends what an interrupted transaction left, before anything else', async () => {
+    const command = install('nomad=2.0.5-1');
+    const audit = aptHost({ 'dpkg --audit': { stdout: 'runc: half-installed\n' }, [heal]: {}, [command]: {} });
+    await manager.install(audit, nomad);
+    expect(ran(audit)[0]).toBe(heal);
+
+    const journal = aptHost({ [heal]: {}, [command]: {} }, { '/var/lib/dpkg/updates/0001': 'Package: runc\n' });
+    await manager.install(journal, nomad);
+    expect(ran(journal)[0]).toBe(heal);
+  });
+
+  test('goes on with our own repositories when another one is broken', async () => {
+    const host = aptHost({
+      [update]: { exitCode: 100, stderr: "E: The repository 'http://foreign stable' does not have a Release file.\n" },
+      [updateOurs]: {},
+      [install('nomad=2.0.5-1')]: {},
+    });
+    await manager.install(host, nomad);
+    expect(ran(host)).toEqual([update, updateOurs, install('nomad=2.0.5-1')]);
+  });
+
+  test('tries again with fresh indexes when a download fails', async () => {
+    const command = install('nomad=2.0.5-1');
+    const lost = { exitCode: 100, stderr: 'E: Failed to fetch https://x/nomad.deb  404  Not Found\n' };
+    const host = aptHost({ [command]: inTurn(lost, lost, {}) });
+    await manager.install(host, nomad);
+    expect(ran(host)).toEqual([update, command, update, command, update, command]);
+  });
+
+  test('that goes wrong otherwise ends at once, with what apt-get said', async () => {
+    const command = install('nomad=2.0.5-1');
+    const host = aptHost({
+      [command]: { exitCode: 100, stderr: 'E: Sub-process /usr/bin/dpkg returned an error code (1)\n' },
+    });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({
+      code: 'packages-failed',
+      detail: expect.stringContaining('Sub-process'),
+    });
+    expect(ran(host)).toEqual([update, command]);
+  });
+
+  test('never gives up other packages for its own', async () => {
+    const stderr = 'E: Packages need to be removed but remove is disabled.\n';
+    const host = aptHost({ [install('nomad=2.0.5-1')]: { exitCode: 100, stderr } });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({
+      code: 'packages-failed',
+      hint: expect.stringContaining('conflict'),
+    });
+  });
+
+  test.each([
+    [
+      'key-not-accepted',
+      'W: GPG error: https://x InRelease: NO_PUBKEY FC9CA96ACA026560\n',
+      '--hashicorp-key-fingerprint',
+    ],
+    [
+      'packages-failed',
+      'E: Conflicting values set for option Signed-By regarding source https://x\n',
+      'sources.list.d',
+    ],
+  ])('that a repository stands in the way of is %s, and is not tried again', async (code, stderr, hint) => {
+    const host = aptHost({ [update]: { exitCode: 100, stderr }, [updateOurs]: { exitCode: 100, stderr } });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({ code, hint: expect.stringContaining(hint) });
+    expect(ran(host)).toEqual([update, updateOurs]);
+  });
+
+  test('without an upstream ends after several tries', async () => {
+    const down = { exitCode: 100, stderr: 'E: Failed to fetch https://x/InRelease  Could not resolve host\n' };
+    const host = aptHost({ [update]: down, [updateOurs]: down });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({ code: 'unreachable' });
+    expect(ran(host)).toEqual([update, ...Array(5).fill(updateOurs)]);
+  });
+});
+
+describe('a busy package manager', () => {
+  const busy = { stdout: '812 WRITE unattended-upgr /var/lib/dpkg/lock-frontend\n' };
+
+  test('is waited for, and who keeps it busy is named', async () => {
+    const host = aptHost({ [locks]: inTurn(busy, busy, {}), [install('nomad=2.0.5-1')]: {} });
+    await manager.install(host, nomad);
+    expect(host.waits).toEqual(
+      Array(2).fill('waiting for unattended-upgr (process 812) to release /var/lib/dpkg/lock-frontend'),
+    );
+    expect(ran(host)).toHaveLength(2);
+  });
+
+  test('that stays busy is an error after ten minutes, which names who it is', async () => {
+    const host = aptHost({ [locks]: busy });
+    const before = host.now().getTime();
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({
+      code: 'package-lock',
+      message: expect.stringContaining('unattended-upgr (process 812)'),
+      hint: expect.stringContaining('812'),
+    });
+    expect(host.now().getTime() - before).toBe(600_000);
+    expect(host.log).toEqual([]);
+  });
+
+  test('that somebody else got hold of first is waited for again', async () => {
+    const lost = {
+      exitCode: 100,
+      stderr: 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 900\n',
+    };
+    const host = aptHost({ [update]: inTurn(lost, {}), [install('nomad=2.0.5-1')]: {} });
+    await manager.install(host, nomad);
+    expect(ran(host)).toEqual([update, update, install('nomad=2.0.5-1')]);
+  });
+});
+
+describe('a removal', () => {
+  const simulate = (rest: string) =>
+    'apt-get -s --allow-change-held-packages -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= ' +
+    `-o Debug::NoLocking=true ${rest}`;
+  const removing = (rest: string) => `apt-get remove -y -q --allow-change-held-packages ${network} ${rest}`;
+
+  test('takes along what came along, and nothing that was there before or was unneeded already', async () => {
+    const host = aptHost({
+      [`dpkg-query -W ${format} docker.io`]: { stdout: 'docker.io\tinstalled\t26.1\n' },
+      [simulate('autoremove')]: { stdout: 'Remv linux-image-old [6.1]\n' },
+      [simulate('remove --auto-remove docker.io')]: {
+        stdout: 'Remv docker.io [26.1]\nRemv containerd [1.7]\nRemv iptables [1.8]\nRemv linux-image-old [6.1]\n',
+      },
+      [removing('docker.io containerd')]: {},
+    });
+    await manager.remove(host, ['docker.io'], ['iptables']);
+    expect(ran(host)).toEqual([removing('docker.io containerd')]);
+  });
+
+  test('of a transaction that was cut off takes its leftovers', async () => {
+    const host = aptHost({
+      [`dpkg-query -W ${format} docker.io`]: { exitCode: 1 },
+      [simulate('autoremove')]: { stdout: 'Remv containerd [1.7]\n' },
+      [simulate('remove --auto-remove')]: { stdout: 'Remv containerd [1.7]\n' },
+      [removing('containerd')]: {},
+    });
+    await manager.remove(host, ['docker.io'], ['iptables']);
+    expect(ran(host)).toEqual([removing('containerd')]);
+  });
+
+  test('of what is not there is nothing', async () => {
+    const host = aptHost({
+      [`dpkg-query -W ${format} docker.io`]: { exitCode: 1 },
+      [simulate('autoremove')]: {},
+      [simulate('remove --auto-remove')]: {},
+    });
+    await manager.remove(host, ['docker.io'], []);
+    expect(host.log).toEqual([]);
+  });
+});

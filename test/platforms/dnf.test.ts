@@ -1,0 +1,115 @@
+import { describe, expect, test } from 'vitest';
+import { dnf, excludedPackages } from '../../src/platforms/dnf.ts';
+import { type FixtureCommand, fixtureHost } from '../support/fixture-host.ts';
+
+const sourceFile = '/etc/yum.repos.d/hashicorp.repo';
+const manager = dnf({ id: 'hashicorp', sourceFile });
+const locks = 'lslocks --raw --noheadings --notruncate --output PID,MODE,COMMAND,PATH';
+const install = (rest: string) =>
+  'dnf -y --setopt=install_weak_deps=False --setopt=*.skip_if_unavailable=True ' +
+  '--setopt=hashicorp.skip_if_unavailable=False --setopt=hashicorp.excludepkgs= ' +
+  `--setopt=hashicorp.metadata_expire=1 install ${rest}`;
+const nomad = [{ name: 'nomad', version: '2.0.5-1' }];
+
+function dnfHost(answers: Readonly<Record<string, FixtureCommand>>) {
+  return fixtureHost({ commands: { [locks]: {}, ...answers } });
+}
+
+test('what rpm does not have is not installed', async () => {
+  const query = 'rpm -q --qf %{NAME}\\t%{VERSION}-%{RELEASE}\\n nomad docker-ce kernel-modules-extra-6.12.0-55.el10';
+  const host = fixtureHost({
+    commands: {
+      [query]: {
+        exitCode: 1,
+        stdout: 'nomad\t2.0.5-1\npackage docker-ce is not installed\nkernel-modules-extra\t6.12.0-55.el10\n',
+      },
+    },
+  });
+  expect(await manager.installed(host, ['nomad', 'docker-ce', 'kernel-modules-extra-6.12.0-55.el10'])).toEqual(
+    new Map([
+      ['nomad', '2.0.5-1'],
+      ['kernel-modules-extra-6.12.0-55.el10', '6.12.0-55.el10'],
+    ]),
+  );
+});
+
+describe('a package', () => {
+  const source = '[other]\nexcludepkgs=consul\n\n[hashicorp]\nname=HashiCorp\nexcludepkgs=nomad, consul\n';
+
+  test("is held by the exclusion in HashiCorp's own section", async () => {
+    expect(excludedPackages(source, 'hashicorp')).toEqual(['nomad', 'consul']);
+    expect(excludedPackages('[hashicorp]\nname=HashiCorp\n', 'hashicorp')).toEqual([]);
+    const host = fixtureHost({ files: { [sourceFile]: source } });
+    expect(await manager.held(host, ['nomad', 'docker-ce'])).toEqual(new Set(['nomad']));
+    expect(await manager.held(fixtureHost(), ['nomad'])).toEqual(new Set());
+  });
+
+  test('needs no command to be held', () => {
+    expect(manager.holding).toBeUndefined();
+  });
+});
+
+describe('an installation', () => {
+  test('is one transaction of exact versions, for which alone the exclusion is lifted', async () => {
+    const host = dnfHost({ [install('nomad-2.0.5-1 iptables-nft')]: {} });
+    await manager.install(host, [...nomad, { name: 'iptables-nft' }]);
+    expect(host.log).toEqual([{ kind: 'run', argv: install('nomad-2.0.5-1 iptables-nft').split(' ') }]);
+  });
+
+  test('tries again when a download fails', async () => {
+    let asked = 0;
+    const lost = {
+      exitCode: 1,
+      stderr: 'Error: Error downloading packages:\n  Curl error (28): Timeout was reached\n',
+    };
+    const host = dnfHost({ [install('nomad-2.0.5-1')]: () => (asked++ < 2 ? lost : {}) });
+    await manager.install(host, nomad);
+    expect(host.log).toHaveLength(3);
+  });
+
+  const foreign = "Error: Failed to download metadata for repo 'foreign': Cannot download repomd.xml\n";
+  test.each([
+    ['a wrong signature', 'Error: GPG check FAILED\n', 'key-not-accepted', '--hashicorp-key-fingerprint'],
+    [
+      'a wrong signature in the words of dnf 5',
+      'OpenPGP check for package "nomad-2.0.5-1.x86_64" from repo "hashicorp" has failed\n',
+      'key-not-accepted',
+      '--hashicorp-key-fingerprint',
+    ],
+    ['a version that is not there', 'Error: Unable to find a match: nomad-2.0.5-1\n', 'packages-failed', 'dnf says'],
+    [
+      'a kernel that the repositories have forgotten',
+      'No match for argument: kernel-modules-extra-6.12.0-55.el10\n',
+      'packages-failed',
+      'dnf -y upgrade kernel',
+    ],
+  ])('with %s ends at once, also beside a foreign repository that is down', async (_, stderr, code, hint) => {
+    const host = dnfHost({ [install('nomad-2.0.5-1')]: { exitCode: 1, stderr: foreign + stderr } });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({ code, hint: expect.stringContaining(hint) });
+    expect(host.log).toHaveLength(1);
+  });
+
+  test('waits for another transaction, and tells of the wait', async () => {
+    const busy = { stdout: '700 WRITE dnf /var/lib/rpm/.rpm.lock\n' };
+    let asked = 0;
+    const host = dnfHost({
+      [locks]: () => (asked++ === 0 ? busy : {}),
+      [install('nomad-2.0.5-1')]: { stdout: 'Waiting for process with pid 701 to finish.\n' },
+    });
+    await manager.install(host, nomad);
+    expect(host.waits).toEqual([
+      'waiting for dnf (process 700) to release /var/lib/rpm/.rpm.lock',
+      'dnf: Waiting for process with pid 701 to finish.',
+    ]);
+  });
+});
+
+test('a removal takes what is there and lets dnf take along what nothing needs any more', async () => {
+  const remove = 'dnf -y --setopt=clean_requirements_on_remove=True remove nomad';
+  const host = dnfHost({
+    'rpm -q --qf %{NAME}\\t%{VERSION}-%{RELEASE}\\n nomad consul': { exitCode: 1, stdout: 'nomad\t2.0.5-1\n' },
+    [remove]: {},
+  });
+  await manager.remove(host, ['nomad', 'consul'], []);
+  expect(host.log).toEqual([{ kind: 'run', argv: remove.split(' ') }]);
+});
