@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import type { Host } from '../../src/core/types.ts';
+import type { PackageVersion } from '../../src/resolution/resolution.ts';
+import { type PackageManager, packageHold, packages } from '../../src/resources/packages.ts';
+import { fixtureHost } from '../support/fixture-host.ts';
+
+const none: ReadonlySet<string> = new Set();
+
+/** A package manager in memory, with what it was told to install. */
+function memoryManager(present: Readonly<Record<string, string>>, heldNames: readonly string[] = []) {
+  const installed = new Map(Object.entries(present));
+  const held = new Set(heldNames);
+  const transactions: (readonly PackageVersion[])[] = [];
+  const manager = {
+    id: 'apt',
+    installed: async (_host, names) => new Map([...installed].filter(([name]) => names.includes(name))),
+    all: async () => [...installed.keys()].sort(),
+    held: async (_host, names) => new Set(names.filter(name => held.has(name))),
+    async install(_host, wanted) {
+      transactions.push(wanted);
+      for (const { name, version } of wanted) installed.set(name, version ?? '1');
+    },
+    async remove() {},
+    holding: {
+      async hold(_host, names) {
+        for (const name of names) held.add(name);
+      },
+      async release() {},
+    },
+  } satisfies PackageManager;
+  return { manager, transactions, holding: manager.holding as NonNullable<PackageManager['holding']> };
+}
+
+const wanted = [{ name: 'nomad', version: '2.0.5-1' }, { name: 'consul', version: '1.21.5-1' }, { name: 'iptables' }];
+const host: Host = fixtureHost();
+
+test('only what is missing or has another version is installed, in one transaction', async () => {
+  const { manager, transactions } = memoryManager({ nomad: '2.0.4-1', iptables: '1.8.9-2', openssl: '3.0' });
+  const resource = packages(manager, wanted);
+
+  const change = await resource.plan(host, none);
+
+  expect(change).toMatchObject({
+    summary: 'install nomad 2.0.5-1, consul 1.21.5-1',
+    diff: 'nomad: 2.0.4-1 -> 2.0.5-1\nconsul: absent -> 1.21.5-1\n',
+  });
+  await change?.apply(host);
+  expect(transactions).toEqual([[wanted[0], wanted[1]]]);
+  expect(await resource.plan(host, none)).toBeUndefined();
+});
+
+test('an uninstallation will take away what was not there before, never what was only upgraded', async () => {
+  const { manager } = memoryManager({ nomad: '2.0.4-1', openssl: '3.0' });
+  const change = await packages(manager, wanted).plan(host, none);
+  expect(change?.undo).toEqual({
+    kind: 'packages',
+    manager: 'apt',
+    names: ['consul', 'iptables'],
+    before: ['nomad', 'openssl'],
+  });
+});
+
+test('a package without a version is left at the one that is there', async () => {
+  const { manager } = memoryManager({ nomad: '2.0.5-1', consul: '1.21.5-1', iptables: '1.4.0' });
+  expect(await packages(manager, wanted).plan(host, none)).toBeUndefined();
+});
+
+test('what is not held yet is held', async () => {
+  const { manager, holding } = memoryManager({}, ['consul']);
+  const resource = packageHold(manager, holding, ['nomad', 'consul']);
+  const change = await resource.plan(host, none);
+  expect(change).toMatchObject({
+    summary: 'hold nomad against upgrades',
+    undo: { kind: 'package-hold', manager: 'apt', names: ['nomad'] },
+  });
+  await change?.apply(host);
+  expect(await resource.plan(host, none)).toBeUndefined();
+});

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { debian } from '../../src/platforms/debian.ts';
+import type { Platform } from '../../src/platforms/platform.ts';
+import { redhat } from '../../src/platforms/redhat.ts';
+import { docker as dockerStep } from '../../src/steps/docker.ts';
+import { packages, wantedPackages } from '../../src/steps/packages.ts';
+import { clientNode, type TargetDescription, targetOn } from '../support/target.ts';
+
+const docker = { source: 'distro', packages: [{ name: 'docker.io' }] } as const;
+
+async function wantedBy(platform: Platform, description: TargetDescription): Promise<readonly string[]> {
+  const target = await targetOn('debian-12', description);
+  return wantedPackages({ ...target, platform }).map(({ name, version }) => `${name}${version ? ` ${version}` : ''}`);
+}
+
+test('a server gets the two agents at their exact versions, and nothing for containers', async () => {
+  expect(await wantedBy(debian, {})).toEqual(['nomad 2.0.5-1', 'consul 2.0.3-1']);
+});
+
+test('a client and an image also get Docker and what bridge networking needs', async () => {
+  const wanted = ['nomad 2.0.5-1', 'consul 2.0.3-1', 'iptables', 'docker.io'];
+  expect(await wantedBy(debian, { node: clientNode, resolution: { docker } })).toEqual(wanted);
+  expect(await wantedBy(debian, { node: undefined, resolution: { docker } })).toEqual(wanted);
+});
+
+test('a Docker that is already there, or is refused, brings no package', async () => {
+  for (const source of ['present', 'none'] as const) {
+    expect(await wantedBy(debian, { node: clientNode, resolution: { docker: { source } } })).not.toContain('docker.io');
+  }
+});
+
+test('apt holds the agents by a change of its own, dnf by its source file', async () => {
+  const target = await targetOn('debian-12');
+  const ids = (platform: Platform) => packages.resources({ ...target, platform }).map(({ id }) => id);
+  expect(ids(debian)).toEqual(['packages:apt', 'package-hold:nomad,consul']);
+  expect(ids(redhat)).toEqual(['packages:dnf']);
+});
+
+test('Docker runs where jobs run and it is not refused; an image enables nothing', async () => {
+  const applies = async (description: TargetDescription) =>
+    dockerStep.appliesTo?.(await targetOn('debian-12', description));
+  expect(await applies({ node: clientNode, resolution: { docker } })).toBe(true);
+  expect(await applies({ node: clientNode, resolution: { docker: { source: 'present' } } })).toBe(true);
+  expect(await applies({ node: clientNode, resolution: { docker: { source: 'none' } } })).toBe(false);
+  expect(await applies({})).toBe(false);
+  expect(await applies({ node: undefined, resolution: { docker } })).toBe(false);
+});
