@@ -61,7 +61,8 @@ coverage: build ## line coverage of src/ by the unit tests
 
 .PHONY: help setup demo demo-down build dist clean check test coverage
 
-export SERVERS CLIENTS
+export SERVERS ?= 3
+export CLIENTS ?= 1
 
 # Not by the time of package-lock.json alone: a checkout changes that, and npm ci takes everything away first.
 node_modules/.installed: package-lock.json $(if $(force),runtime/arm64/node_modules/.installed)
