@@ -70,7 +70,9 @@ export async function judgeAutopilot(host: HostReader, agent: Agent, expected: n
 
 function complaint(server: { readonly SerfStatus: string; readonly LastContact: string }): string {
   if (server.SerfStatus !== 'alive') return `is ${server.SerfStatus}`;
-  return `is behind or silent (last contact ${server.LastContact})`;
+  // The leader has never heard of it.
+  if (server.LastContact === '0s') return 'does not answer';
+  return `does not keep up (last contact ${server.LastContact})`;
 }
 
 /** Nomad's names carry the region. */

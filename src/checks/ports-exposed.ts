@@ -26,7 +26,8 @@ export const portsExposed: HealthCheck = {
     const open = (await listeners(host)).flatMap(({ address, port }) => {
       const service = ports.get(port);
       if (service === undefined || mayListen(service.audience, address, target)) return [];
-      return [{ place: `${service.name} on ${address}:${port}`, everywhere: isPublic(address, target) }];
+      const shown = address.includes(':') ? `[${address}]` : address;
+      return [{ place: `${service.name} on ${shown}:${port}`, everywhere: isPublic(address, target) }];
     });
     if (open.length === 0) return pass('the agents listen where they should');
 

@@ -94,7 +94,7 @@ export function leaderless(agent: Agent, servers: ServerCount): CheckOutcome {
       detail,
       gone.length > 0
         ? `start ${nameList(gone)} again: a leader needs ${quorum} of ${count(expected, 'server')}`
-        : `bring up the other servers: a leader needs ${quorum} of ${count(expected, 'server')}`,
+        : `bring up the other servers: the first leader is elected when all ${expected} are there`,
     );
   }
   return fail(

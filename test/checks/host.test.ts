@@ -1,0 +1,409 @@
+import { describe, expect, test } from 'vitest';
+import { configDrift } from '../../src/checks/config-drift.ts';
+import { healthChecks } from '../../src/checks/index.ts';
+import { runChecks } from '../../src/core/run-checks.ts';
+import {
+  type DescribedNode,
+  describedClient,
+  describedServer,
+  digestsQuery,
+  idsByStatus,
+  type NodeDescription,
+  pluginDigests,
+  resultOf,
+  tcpTable,
+} from './node.ts';
+
+function onClient(id: string, different: NodeDescription = {}) {
+  return resultOf(id, describedClient(different));
+}
+
+function onServer(id: string, different: NodeDescription = {}) {
+  return resultOf(id, describedServer('three-servers', different));
+}
+
+describe('os-supported', () => {
+  test('fails on a system that an upgrade made unsupported', async () => {
+    const { host, target } = await describedServer('three-servers');
+    const facts = {
+      ...target.facts,
+      os: { ...target.facts.os, versionId: '10', codename: 'buster', prettyName: 'Debian GNU/Linux 10' },
+    };
+    const described: DescribedNode = { host, target: { ...target, facts } };
+
+    const { status, detail } = await resultOf('os-supported', Promise.resolve(described));
+
+    expect(status).toBe('fail');
+    expect(detail).toContain('Debian GNU/Linux 10: ');
+  });
+});
+
+describe('kernel-bridge', () => {
+  const unloaded = { '/sys/module/bridge/refcnt': undefined, '/proc/modules': 'xfs 1 0 - Live 0x0\n' };
+  const modules = '/lib/modules/6.1.0-41-amd64';
+
+  test.each([
+    ['loaded, by /proc/modules alone', { '/proc/modules': 'bridge 311296 1 - Live 0x0\n' }, 'bridge is loaded'],
+    ['built in', { [`${modules}/modules.builtin`]: 'kernel/net/bridge/bridge.ko\n' }, 'bridge is built in'],
+    [
+      'there to be loaded',
+      { [`${modules}/modules.dep`]: 'kernel/net/bridge/bridge.ko.xz: a.ko\n' },
+      'bridge is loaded when it is needed',
+    ],
+  ])('passes where the module is %s', async (_name, files, detail) => {
+    expect(
+      await onClient('kernel-bridge', {
+        files: {
+          '/sys/module/bridge/refcnt': undefined,
+          '/proc/modules': '',
+          [`${modules}/modules.dep`]: '',
+          ...files,
+        },
+      }),
+    ).toMatchObject({ status: 'pass', detail });
+  });
+
+  test('fails where the module is only there compressed with zstd, which Nomad does not see', async () => {
+    const files = { ...unloaded, [`${modules}/modules.dep`]: 'kernel/net/bridge/bridge.ko.zst: a.ko\n' };
+    const { status, detail, hint } = await onClient('kernel-bridge', { files });
+
+    expect({ status, detail }).toEqual({
+      status: 'fail',
+      detail: 'Nomad finds no bridge module for kernel 6.1.0-41-amd64',
+    });
+    expect(hint).toContain('modprobe -a bridge br_netfilter && systemctl restart nomad');
+  });
+
+  test('fails without br_netfilter, and bridge-sysctls then says nothing', async () => {
+    const described = describedClient({
+      files: {
+        '/proc/sys/net/bridge/bridge-nf-call-arptables': undefined,
+        '/proc/sys/net/bridge/bridge-nf-call-ip6tables': undefined,
+        '/proc/sys/net/bridge/bridge-nf-call-iptables': undefined,
+      },
+    });
+    const { fail, skip } = await idsByStatus(described);
+
+    expect(fail).toEqual(['kernel-bridge']);
+    expect(skip).toEqual(expect.arrayContaining(['bridge-sysctls', 'nomad-client-bridge']));
+  });
+});
+
+describe('bridge-sysctls', () => {
+  test('fails with each setting that is not 1, and the command that sets it', async () => {
+    const { status, detail, hint } = await onClient('bridge-sysctls', {
+      files: { '/proc/sys/net/bridge/bridge-nf-call-iptables': '0\n', '/proc/sys/net/ipv4/ip_forward': '0\n' },
+    });
+
+    expect({ status, detail }).toEqual({
+      status: 'fail',
+      detail: 'net.bridge.bridge-nf-call-iptables = 0, net.ipv4.ip_forward = 0',
+    });
+    expect(hint).toContain('sysctl -w net.bridge.bridge-nf-call-iptables=1 net.ipv4.ip_forward=1');
+  });
+
+  test('passes on a kernel without IPv6, which has no such setting', async () => {
+    expect(
+      await onClient('bridge-sysctls', { files: { '/proc/sys/net/bridge/bridge-nf-call-ip6tables': undefined } }),
+    ).toMatchObject({ status: 'pass' });
+  });
+});
+
+describe('sysctls-persist', () => {
+  test('fails with the later file that takes a setting back', async () => {
+    expect(
+      await onClient('sysctls-persist', {
+        files: { '/etc/sysctl.d/99-hardening.conf': '; no router\nnet/ipv4/ip_forward=0\n' },
+      }),
+    ).toMatchObject({ status: 'fail', detail: '/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward = 0' });
+  });
+
+  test('passes where an earlier, or a hidden, file says otherwise', async () => {
+    expect(
+      await onClient('sysctls-persist', {
+        files: {
+          '/etc/sysctl.d/10-first.conf': '-net.ipv4.ip_forward = 0\n',
+          '/usr/lib/sysctl.d/99-vendor.conf': 'net.ipv4.ip_forward = 0\n',
+          '/etc/sysctl.d/99-vendor.conf': '# switched off\n',
+        },
+      }),
+    ).toMatchObject({ status: 'pass' });
+  });
+
+  test('fails when its file is gone', async () => {
+    const { status, detail } = await onClient('sysctls-persist', {
+      files: { '/etc/sysctl.d/90-nomad.conf': undefined },
+    });
+
+    expect(status).toBe('fail');
+    expect(detail).toContain('nothing sets net.bridge.bridge-nf-call-iptables');
+  });
+
+  test('fails when nothing loads the module, unless it is built in', async () => {
+    const without = { '/etc/modules-load.d/nomad.conf': undefined };
+
+    expect(await onClient('sysctls-persist', { files: without })).toMatchObject({ status: 'fail' });
+    expect(await onClient('sysctls-persist', { files: { ...without, '/proc/modules': '' } })).toMatchObject({
+      status: 'pass',
+    });
+  });
+});
+
+describe('cgroups', () => {
+  test.each([
+    ['passes with all that Nomad wants', 2, ['cpuset', 'cpu', 'io', 'memory', 'pids', 'rdma'], 'pass'],
+    ['warns when one is missing, since docker jobs still run', 2, ['cpuset', 'cpu', 'io', 'pids'], 'warn'],
+    ['warns of version 1', 1, [], 'warn'],
+    ['fails without any', 'none', [], 'fail'],
+  ] as const)('%s', async (_name, version, controllers, status) => {
+    expect(await onClient('cgroups', { facts: { cgroups: { version, controllers } } })).toMatchObject({ status });
+  });
+});
+
+describe('disk-space', () => {
+  const gib = 2 ** 30;
+
+  test('fails before the disk is full, where it is', async () => {
+    const space = {
+      '/': { sizeBytes: 40 * gib, availableBytes: 20 * gib },
+      '/opt/consul': { sizeBytes: gib, availableBytes: 100 * 2 ** 20 },
+    };
+
+    expect(await onServer('disk-space', { space, directories: ['/opt/consul'] })).toMatchObject({
+      status: 'fail',
+      detail: '100 MiB left at /opt/consul',
+    });
+  });
+
+  test('warns when it becomes tight', async () => {
+    expect(
+      await onServer('disk-space', { space: { '/': { sizeBytes: 40 * gib, availableBytes: 2 * gib } } }),
+    ).toMatchObject({ status: 'warn', detail: '2048 MiB left at /opt/nomad/data' });
+  });
+});
+
+describe('time-sync', () => {
+  const query = 'timedatectl show --property=NTPSynchronized --value';
+  const files = { '/run/systemd/timesync/synchronized': undefined };
+
+  test('passes by the kernel’s word where something else than timesyncd keeps the clock', async () => {
+    expect(await onServer('time-sync', { files, commands: { [query]: { stdout: 'yes\n' } } })).toMatchObject({
+      status: 'pass',
+    });
+  });
+
+  test('warns where nothing does, or nobody can tell', async () => {
+    for (const answer of [{ stdout: 'no\n' }, { exitCode: 127 }]) {
+      expect(await onServer('time-sync', { files, commands: { [query]: answer } })).toMatchObject({ status: 'warn' });
+    }
+  });
+});
+
+describe('packages-held', () => {
+  test('fails with the packages that an upgrade would take along, and the command that holds them', async () => {
+    expect(
+      await onServer('packages-held', {
+        commands: { 'dpkg --get-selections consul nomad': { stdout: 'consul\t\t\thold\nnomad\t\t\tinstall\n' } },
+      }),
+    ).toMatchObject({ status: 'fail', hint: 'apt-mark hold nomad' });
+  });
+});
+
+describe('boot-enabled', () => {
+  test.each([
+    ['disabled', 'enabled\ndisabled\n', 'nomad.service is disabled', 'systemctl enable nomad.service'],
+    [
+      'masked',
+      'enabled\nmasked\n',
+      'nomad.service is masked',
+      'systemctl unmask nomad.service && systemctl enable nomad.service',
+    ],
+    [
+      'enabled until the next boot only',
+      'enabled\nenabled-runtime\n',
+      'nomad.service is enabled-runtime',
+      'systemctl enable nomad.service',
+    ],
+    ['missing', 'enabled\n', 'nomad.service is not-found', 'systemctl enable nomad.service'],
+  ])('fails when a unit is %s', async (_name, stdout, detail, hint) => {
+    expect(
+      await onServer('boot-enabled', {
+        commands: { 'systemctl is-enabled consul.service nomad.service': { stdout, exitCode: 1 } },
+      }),
+    ).toMatchObject({ status: 'fail', detail, hint });
+  });
+
+  test('asks for Docker as well where jobs run in it', async () => {
+    expect(await onClient('boot-enabled', { docker: 'docker' })).toMatchObject({ detail: 'consul, nomad, docker' });
+  });
+});
+
+describe('cni-plugins', () => {
+  test('fails with what is missing and what is damaged', async () => {
+    expect(
+      await onClient('cni-plugins', {
+        files: { '/opt/cni/bin/bridge': undefined, '/opt/cni/bin/macvlan': undefined },
+        commands: {
+          [digestsQuery]: { exitCode: 1, stdout: pluginDigests({ bridge: undefined, portmap: 'f'.repeat(64) }) },
+        },
+      }),
+    ).toMatchObject({ status: 'fail', detail: 'bridge is missing, macvlan is missing, portmap is damaged' });
+  });
+
+  test.each([
+    ['is missing', undefined, 'there is no record of them'],
+    ['cannot be read', '{', 'their record cannot be read'],
+    ['is of another archive', JSON.stringify({ sha256: 'aa', files: {} }), 'not the archive of version 1.9.1'],
+  ])('fails when their record %s', async (_name, content, detail) => {
+    const files = { '/var/lib/nomad-bootstrap/cni-plugins.json': content };
+
+    expect(await onClient('cni-plugins', { files })).toMatchObject({
+      status: 'fail',
+      detail: expect.stringContaining(detail),
+    });
+  });
+});
+
+describe('docker', () => {
+  const version = 'GET /run/docker.sock:http://localhost/version';
+  const state = {
+    'systemctl show --property=LoadState,ActiveState,SubState,Result,NRestarts docker.service': {
+      stdout: 'LoadState=loaded\nActiveState=inactive\nSubState=dead\nResult=success\nNRestarts=0\n',
+    },
+  };
+
+  test('passes with the version that the engine tells', async () => {
+    expect(
+      await onClient('docker', {
+        docker: 'docker',
+        requests: { [version]: { body: '{"Platform":{"Name":""},"Version":"29.1.0","ApiVersion":"1.52"}' } },
+      }),
+    ).toMatchObject({ status: 'pass', detail: 'version 29.1.0' });
+  });
+
+  test('fails with what systemd says when it does not answer', async () => {
+    expect(
+      await onClient('docker', { docker: 'docker', requests: { [version]: 'unreachable' }, commands: state }),
+    ).toMatchObject({ status: 'fail', detail: 'Docker does not answer; docker.service is inactive (dead)' });
+  });
+
+  test('fails on an answer that is not Docker’s', async () => {
+    for (const body of ['<html>', '{"version":1}']) {
+      expect(await onClient('docker', { docker: 'docker', requests: { [version]: { body } } })).toMatchObject({
+        status: 'fail',
+        detail: 'something else than Docker answers on /run/docker.sock',
+      });
+    }
+    expect(
+      await onClient('docker', { docker: 'docker', requests: { [version]: { status: 500, body: 'panic' } } }),
+    ).toMatchObject({ status: 'fail', detail: 'Docker answered 500: panic' });
+  });
+
+  test('spares the drivers when it fails, since they fail with it', async () => {
+    const { fail, skip } = await idsByStatus(
+      describedClient({ docker: 'docker', requests: { [version]: 'unreachable' }, commands: state }),
+    );
+
+    expect(fail).toEqual(['docker']);
+    expect(skip).toContain('nomad-client-drivers');
+  });
+});
+
+describe('ports-exposed', () => {
+  const listening = (...sockets: string[]) => ({ files: { '/proc/net/tcp': tcpTable(...sockets) } });
+
+  test.each([
+    ["Nomad's API on all addresses", '00000000:1226', "Nomad's API on 0.0.0.0:4646"],
+    ["Consul's API on the public address", '157100CB:2134', "Consul's API on 203.0.113.21:8500"],
+    ["Nomad's RPC on Linode's shared private network", '4D8CA8C0:1227', "Nomad's RPC on 192.168.140.77:4647"],
+    ["Docker's API", '00000000:0947', "Docker's API on 0.0.0.0:2375"],
+  ])('fails with %s, and why that matters', async (_name, socket, place) => {
+    const { status, detail } = await onServer('ports-exposed', listening(socket));
+
+    expect(status).toBe('fail');
+    expect(detail).toContain(place);
+    expect(detail).toContain('whoever reaches it');
+  });
+
+  test('fails with a socket of IPv6 that takes all addresses, and with a public one', async () => {
+    const all = { files: { '/proc/net/tcp6': tcpTable('00000000000000000000000000000000:1226') } };
+    const one = { files: { '/proc/net/tcp6': tcpTable('063C0026000000000000000015000000:2134') } };
+
+    expect((await onServer('ports-exposed', all)).detail).toContain("Nomad's API on [::]:4646");
+    expect(await onServer('ports-exposed', one)).toMatchObject({ status: 'fail' });
+  });
+
+  test('reads an IPv4 address in IPv6’s table, and loopback, for what they are', async () => {
+    const mapped = tcpTable('0000000000000000FFFF00000100007F:1226', '00000000000000000000000001000000:2134');
+
+    expect(await onServer('ports-exposed', { files: { '/proc/net/tcp6': mapped } })).toMatchObject({ status: 'pass' });
+  });
+
+  test('warns of an address that is neither public nor asked for', async () => {
+    expect(await onServer('ports-exposed', listening('010011AC:2134'))).toMatchObject({
+      status: 'warn',
+      detail: "Consul's API on 172.17.0.1:8500: beyond the addresses of the settings",
+    });
+  });
+
+  test('lets the APIs be on the cluster address only where that was asked for', async () => {
+    const socket = listening('0B01007F:1226');
+    const address = { address: '10.0.0.21', interface: 'eth1', cidr: '10.0.0.0/24', kind: 'vlan' } as const;
+    const onVlan = listening('1500000A:1226');
+
+    expect(await onServer('ports-exposed', { ...socket, node: { api: 'cluster' } })).toMatchObject({ status: 'pass' });
+    expect(await onServer('ports-exposed', { ...onVlan, node: { api: 'cluster', network: address } })).toMatchObject({
+      status: 'pass',
+    });
+    expect(await onServer('ports-exposed', { ...onVlan, node: { api: 'loopback', network: address } })).toMatchObject({
+      status: 'warn',
+    });
+  });
+
+  test('does not take a connection for an open port', async () => {
+    const table = tcpTable('00000000:1226').replace(' 0A ', ' 01 ');
+
+    expect(await onServer('ports-exposed', { files: { '/proc/net/tcp': table } })).toMatchObject({ status: 'pass' });
+  });
+});
+
+describe('config-drift', () => {
+  test('passes when a run would change nothing, and else names what and shows the difference', async () => {
+    const { host, target } = await describedServer('three-servers');
+    const change = (id: string) => ({ id, step: 'nomad', summary: `change ${id}`, diff: '-a\n+b\n' });
+    const drift = async (ids: readonly string[]) => {
+      const [result] = await runChecks([configDrift(async () => ids.map(change))], host, target);
+      return result;
+    };
+
+    expect(await drift([])).toMatchObject({ status: 'pass' });
+    expect(await drift(['file:/etc/nomad.d/nomad.hcl'])).toMatchObject({
+      status: 'fail',
+      detail: '1 thing drifted: file:/etc/nomad.d/nomad.hcl',
+      diff: 'change file:/etc/nomad.d/nomad.hcl\n-a\n+b\n',
+    });
+    expect((await drift(['a', 'b', 'c', 'd', 'e', 'f', 'g']))?.detail).toBe('7 things drifted: a, b, c, d, e, 2 more');
+  });
+});
+
+test('every warning and failure comes with something to do', async () => {
+  const described = describedClient({
+    docker: 'docker',
+    facts: { cgroups: { version: 'none', controllers: [] }, installed: { nomad: '1.0.0' } },
+    files: {
+      '/sys/module/bridge/refcnt': undefined,
+      '/proc/modules': '',
+      '/run/systemd/timesync/synchronized': undefined,
+    },
+    commands: { 'timedatectl show --property=NTPSynchronized --value': { stdout: 'no' } },
+    requests: { 'GET /run/docker.sock:http://localhost/version': { status: 500, body: '' } },
+  });
+  const { host, target } = await described;
+
+  const wrong = (await runChecks(healthChecks, host, target)).filter(
+    ({ status }) => status === 'warn' || status === 'fail',
+  );
+
+  expect(wrong.length).toBeGreaterThan(4);
+  for (const { id, hint } of wrong) expect(hint, id).toMatch(/\w{3}/);
+});
