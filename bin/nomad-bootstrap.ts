@@ -8,6 +8,9 @@ for (const name of Object.keys(process.env)) {
   if (name.startsWith('NOMAD_BOOTSTRAP_')) delete process.env[name];
 }
 
+// Whoever calls a root program does not decide whether it checks certificates.
+delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+
 // A closed terminal or pipe ends no run: it goes on into the log.
 process.on('SIGHUP', () => {});
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});

@@ -39,7 +39,7 @@ export function parseCommandLine(argv: readonly string[], columns: number): Invo
   }
   let text = '';
   let failure: BootstrapError | undefined;
-  const parser = yargs()
+  const parser = yargs([], '/')
     .scriptName('nomad-bootstrap')
     .locale('en')
     .exitProcess(false)
@@ -82,7 +82,9 @@ export function parseCommandLine(argv: readonly string[], columns: number): Invo
   }) as Record<string, unknown> & { _: unknown[] };
   if (failure !== undefined) throw failure;
   const command = parsed._[0];
-  if (text !== '' || typeof command !== 'string' || !isCommand(command)) return { kind: 'text', text };
+  if (text !== '' || typeof command !== 'string' || !isCommand(command))
+    // The kind of a value says less than its placeholder.
+    return { kind: 'text', text: text.replaceAll(/\s+\[(?:string|boolean)\]$/gm, '') };
   if (parsed._.length > 1) throw badUsage(`${command} takes no further words: ${parsed._.slice(1).join(' ')}`);
 
   const values: Partial<Record<OptionName, unknown>> = {};
@@ -100,11 +102,12 @@ function isCommand(word: string): word is RunnableCommand {
 }
 
 function yargsOption(name: OptionName) {
-  const { kind, describe, placeholder, alias } = options[name] as (typeof options)[OptionName] & {
+  const { group, kind, describe, placeholder, alias } = options[name] as (typeof options)[OptionName] & {
     placeholder?: string;
     alias?: string;
   };
   return {
+    group: `${group}:`,
     describe: placeholder === undefined ? describe : `${describe} [${placeholder}]`,
     ...(alias === undefined ? {} : { alias }),
     ...(kind === 'switch' ? { type: 'boolean' as const } : { type: 'string' as const, requiresArg: true }),

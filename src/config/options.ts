@@ -4,6 +4,8 @@ export type CommandName = 'server' | 'client' | 'dev' | 'image' | 'verify' | 'fa
 
 /** One setting: a flag, an environment variable and a key of the --config file at once. */
 interface Option<S extends z.ZodType = z.ZodType> {
+  /** The heading in the help under which it stands. */
+  readonly group: 'Cluster' | 'Jobs' | 'Software' | 'Run' | 'Checks' | 'Output';
   /** How it is typed on a command line: a value, a switch, comma-separated values, or repeated `key=value`. */
   readonly kind: 'value' | 'switch' | 'list' | 'pairs';
   readonly schema: S;
@@ -80,6 +82,7 @@ function option<S extends z.ZodType>(entry: Option<S>): Option<S> {
 /** THE TABLE. Flags, environment variables, keys of the --config file, help and documentation are all made from it. */
 export const options = {
   expect: option({
+    group: 'Cluster',
     kind: 'value',
     schema: wholeNumber(1, 99),
     describe: 'Number of servers in the cluster (1 where no --join is given)',
@@ -88,6 +91,7 @@ export const options = {
     commands: ['server'],
   }),
   join: option({
+    group: 'Cluster',
     kind: 'list',
     schema: z.array(joinTarget).min(1, 'must name at least one server'),
     describe: "Servers to join, by address or name; the node's own is left out",
@@ -96,12 +100,14 @@ export const options = {
     commands: cluster,
   }),
   withClient: option({
+    group: 'Cluster',
     kind: 'switch',
     schema: z.boolean(),
     describe: 'The server runs jobs as well',
     commands: ['server'],
   }),
   name: option({
+    group: 'Cluster',
     kind: 'value',
     schema: dnsLabel.refine(name => name !== 'localhost', 'must not be localhost, which every machine is'),
     describe: "Node name (default: the Linode's label, else the host name)",
@@ -109,6 +115,7 @@ export const options = {
     commands: roles,
   }),
   datacenter: option({
+    group: 'Cluster',
     kind: 'value',
     schema: z
       .string()
@@ -118,6 +125,7 @@ export const options = {
     commands: roles,
   }),
   region: option({
+    group: 'Cluster',
     kind: 'value',
     schema: dnsLabel,
     describe: 'Nomad region (default: global)',
@@ -125,6 +133,7 @@ export const options = {
     commands: roles,
   }),
   network: option({
+    group: 'Cluster',
     kind: 'value',
     schema: z
       .string()
@@ -138,6 +147,7 @@ export const options = {
     commands: cluster,
   }),
   nomadVersion: option({
+    group: 'Software',
     kind: 'value',
     schema: version,
     describe: "Exact Nomad version, or `latest` (default: what is installed, else the tested line's newest)",
@@ -145,6 +155,7 @@ export const options = {
     commands: changing,
   }),
   consulVersion: option({
+    group: 'Software',
     kind: 'value',
     schema: version,
     describe: 'Exact Consul version, or `latest`',
@@ -152,6 +163,7 @@ export const options = {
     commands: changing,
   }),
   cniVersion: option({
+    group: 'Software',
     kind: 'value',
     schema: z.string().regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 1.9.1'),
     describe: 'Version of the CNI plug-ins; another than the pinned one needs --cni-sha256',
@@ -159,6 +171,7 @@ export const options = {
     commands: changing,
   }),
   docker: option({
+    group: 'Software',
     kind: 'value',
     schema: z.enum(['auto', 'distro', 'none'], 'must be auto, distro or none'),
     describe: "Where Docker comes from: auto (Docker's own repository, else the distribution's), distro, none",
@@ -166,6 +179,7 @@ export const options = {
     commands: changing,
   }),
   nodePool: option({
+    group: 'Jobs',
     kind: 'value',
     schema: nodeAttribute,
     describe: 'Node pool (default: default)',
@@ -173,6 +187,7 @@ export const options = {
     commands: roles,
   }),
   nodeClass: option({
+    group: 'Jobs',
     kind: 'value',
     schema: nodeAttribute,
     describe: 'Node class',
@@ -180,6 +195,7 @@ export const options = {
     commands: roles,
   }),
   meta: option({
+    group: 'Jobs',
     kind: 'pairs',
     schema: z.record(nodeAttribute, z.string().regex(/^[^\p{Cc}]*$/u, 'values must not hold control characters')),
     describe: 'Metadata of the client, as key=value; repeatable',
@@ -187,30 +203,35 @@ export const options = {
     commands: roles,
   }),
   rawExec: option({
+    group: 'Jobs',
     kind: 'switch',
     schema: z.boolean(),
     describe: 'Jobs may run commands as root, outside any isolation',
     commands: roles,
   }),
   dockerPrivileged: option({
+    group: 'Jobs',
     kind: 'switch',
     schema: z.boolean(),
     describe: 'Jobs may run privileged containers',
     commands: roles,
   }),
   dockerVolumes: option({
+    group: 'Jobs',
     kind: 'switch',
     schema: z.boolean(),
     describe: "Jobs may mount this host's folders into containers",
     commands: roles,
   }),
   insecure: option({
+    group: 'Cluster',
     kind: 'switch',
     schema: z.boolean(),
     describe: 'No encryption and no access control: whoever reaches the network rules the cluster',
     commands: cluster,
   }),
   api: option({
+    group: 'Cluster',
     kind: 'value',
     schema: z.enum(['loopback', 'cluster'], 'must be loopback or cluster'),
     describe: "Where the agents' HTTP APIs listen (default with --insecure: cluster)",
@@ -218,6 +239,7 @@ export const options = {
     commands: cluster,
   }),
   mirror: option({
+    group: 'Software',
     kind: 'value',
     schema: httpUrl,
     describe: 'Every upstream below one address: URL/apt.releases.hashicorp.com/...',
@@ -225,6 +247,7 @@ export const options = {
     commands: changing,
   }),
   hashicorpKeyFingerprint: option({
+    group: 'Software',
     kind: 'list',
     schema: z.array(fingerprint),
     describe: "Another key that may sign HashiCorp's packages; repeatable",
@@ -232,6 +255,7 @@ export const options = {
     commands: changing,
   }),
   dockerKeyFingerprint: option({
+    group: 'Software',
     kind: 'list',
     schema: z.array(fingerprint),
     describe: "Another key that may sign Docker's packages; repeatable",
@@ -239,6 +263,7 @@ export const options = {
     commands: changing,
   }),
   cniSha256: option({
+    group: 'Software',
     kind: 'value',
     schema: z
       .string()
@@ -249,6 +274,7 @@ export const options = {
     commands: changing,
   }),
   wait: option({
+    group: 'Run',
     kind: 'value',
     schema: seconds,
     describe: 'How long to wait for health, in seconds (default: 180; verify: 0)',
@@ -256,6 +282,7 @@ export const options = {
     commands: [...roles, 'verify'],
   }),
   waitFor: option({
+    group: 'Run',
     kind: 'value',
     schema: z.enum(['node', 'cluster'], 'must be node or cluster'),
     describe: 'What to wait for: that this node is right (default), or that all that is expected is there',
@@ -263,6 +290,7 @@ export const options = {
     commands: cluster,
   }),
   waitLock: option({
+    group: 'Run',
     kind: 'value',
     schema: seconds,
     describe: 'How long to wait for another run to end, in seconds (default: 0)',
@@ -270,18 +298,21 @@ export const options = {
     commands: changing,
   }),
   force: option({
+    group: 'Run',
     kind: 'switch',
     schema: z.boolean(),
     describe: 'Restart a server even where the cluster could lose its quorum',
     commands: cluster,
   }),
   dryRun: option({
+    group: 'Run',
     kind: 'switch',
     schema: z.boolean(),
     describe: 'Print every change with its diff, make none',
     commands: changing,
   }),
   format: option({
+    group: 'Checks',
     kind: 'value',
     schema: z.enum(
       ['text', 'json', 'junit', 'prometheus', 'nagios'],
@@ -292,6 +323,7 @@ export const options = {
     commands: ['verify'],
   }),
   only: option({
+    group: 'Checks',
     kind: 'list',
     schema: z.array(z.string()),
     describe: 'Run these checks alone',
@@ -299,6 +331,7 @@ export const options = {
     commands: ['verify'],
   }),
   skip: option({
+    group: 'Checks',
     kind: 'list',
     schema: z.array(z.string()),
     describe: 'Leave these checks out',
@@ -306,15 +339,35 @@ export const options = {
     commands: ['verify'],
   }),
   json: option({
+    group: 'Output',
     kind: 'switch',
     schema: z.boolean(),
     describe: 'One event per line on standard output; verify and facts: one document',
     commands: all,
   }),
-  quiet: option({ kind: 'switch', schema: z.boolean(), describe: 'Only warnings and errors', commands: all }),
-  verbose: option({ kind: 'switch', schema: z.boolean(), describe: 'Every command too', commands: all }),
-  color: option({ kind: 'switch', schema: z.boolean(), describe: 'Colours (--no-color: none)', commands: all }),
+  quiet: option({
+    group: 'Output',
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Only warnings and errors',
+    commands: all,
+  }),
+  verbose: option({
+    group: 'Output',
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Every command too',
+    commands: all,
+  }),
+  color: option({
+    group: 'Output',
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Colours (--no-color: none)',
+    commands: all,
+  }),
   config: option({
+    group: 'Run',
     kind: 'value',
     schema: z.string().min(1),
     describe: 'YAML file with any of these settings',
