@@ -1,4 +1,5 @@
-import { execa, type Options } from 'execa';
+import { constants } from 'node:os';
+import { execa, type Options, type Result } from 'execa';
 import { BootstrapError } from '../core/errors.ts';
 import type { CommandOutput, Event } from '../core/types.ts';
 import { isReadOnly } from './read-only-programs.ts';
@@ -7,7 +8,7 @@ import { isReadOnly } from './read-only-programs.ts';
 export interface Exec {
   query(argv: readonly string[], options?: { readonly timeoutMs?: number }): Promise<CommandOutput>;
   run(argv: readonly string[], options?: RunOptions): Promise<CommandOutput>;
-  /** Ends the process groups of everything that `run` started and that still runs. */
+  /** Ends everything that still runs, with all that it started. */
   endChildren(): void;
 }
 
@@ -34,42 +35,55 @@ export function childEnvironment(environment: NodeJS.ProcessEnv): Record<string,
   return child;
 }
 
-/** Children never see our standard input, and mutating ones get a session of their own, so that Ctrl-C reaches us alone. */
+/**
+ * Children never see our standard input, and each has a session of its own, so that Ctrl-C reaches us alone and that it
+ * can be ended together with all that it started.
+ */
 export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event) => void): Exec {
   const fixed = childEnvironment(environment);
-  const mutating = new Set<number>();
+  const running = new Set<number>();
 
-  async function spawn(argv: readonly string[], options: RunOptions & { readonly detached: boolean }) {
+  async function spawn(argv: readonly string[], options: RunOptions & { readonly mutating: boolean }) {
     const [program = '', ...args] = argv;
     const startedAt = performance.now();
     const settings = {
+      // Our own folder may be gone, or on a file system that someone wants to unmount.
+      cwd: '/',
       env: { ...fixed, ...options.env },
       extendEnv: false,
       reject: false,
-      detached: options.detached,
-      cleanup: !options.detached,
+      detached: true,
       stripFinalNewline: false,
-      timeout: options.timeoutMs ?? 0,
       ...(options.stdin === undefined ? { stdin: 'ignore' } : { input: options.stdin }),
     } satisfies Options;
     const child = execa(program, args, settings);
-    if (options.detached && child.pid !== undefined) mutating.add(child.pid);
+    const { pid } = child;
+    if (pid !== undefined) running.add(pid);
+    const limit = timeLimit(pid, options.timeoutMs);
+    child.nodeChildProcess.once('exit', () => {
+      // What a child leaves running may keep our pipes open for ever.
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, lingerMs).unref();
+    });
     if (options.onLine !== undefined) {
       onLines(child.stdout, options.onLine);
       onLines(child.stderr, options.onLine);
     }
     const result = await child;
-    if (child.pid !== undefined) mutating.delete(child.pid);
+    limit.stop();
+    if (pid !== undefined) running.delete(pid);
 
     const output: CommandOutput = {
-      exitCode: result.exitCode ?? (result.timedOut ? 124 : result.code === 'ENOENT' ? 127 : 128),
+      exitCode: limit.passed() ? 124 : exitCodeOf(result),
       stdout: result.stdout,
       stderr: result.stderr,
     };
     const durationMs = Math.round(performance.now() - startedAt);
     const text = [output.stdout, output.stderr].filter(part => part !== '').join('\n');
-    report({ type: 'command', argv, exitCode: output.exitCode, durationMs, output: options.detached ? text : '' });
-    return { output, timedOut: result.timedOut };
+    report({ type: 'command', argv, exitCode: output.exitCode, durationMs, output: options.mutating ? text : '' });
+    return { output, timedOut: limit.passed() };
   }
 
   return {
@@ -79,11 +93,11 @@ export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event
           hint: 'please report this: it is a bug in nomad-bootstrap',
         });
       }
-      const { output } = await spawn(argv, { timeoutMs: options.timeoutMs ?? 10_000, detached: false });
+      const { output } = await spawn(argv, { timeoutMs: options.timeoutMs ?? 10_000, mutating: false });
       return output;
     },
     async run(argv, options = {}) {
-      const { output, timedOut } = await spawn(argv, { ...options, detached: true });
+      const { output, timedOut } = await spawn(argv, { ...options, mutating: true });
       if (output.exitCode === 0) return output;
       const reason = timedOut
         ? `did not end within ${(options.timeoutMs ?? 0) / 1000} s`
@@ -94,26 +108,68 @@ export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event
       });
     },
     endChildren() {
-      for (const pid of mutating) {
-        try {
-          process.kill(-pid, 'SIGTERM');
-        } catch {
-          // It has just ended by itself.
-        }
-      }
+      for (const pid of running) signalGroup(pid, 'SIGTERM');
     },
   };
+}
+
+/** How long the outputs of a child that has ended may stay open. */
+const lingerMs = 2000;
+/** How long a child that was told to end may take. */
+const graceMs = 5000;
+
+/** Ends the child's group when its time is over, first with SIGTERM, then with SIGKILL. */
+function timeLimit(pid: number | undefined, timeoutMs: number | undefined) {
+  const timers: NodeJS.Timeout[] = [];
+  let passed = false;
+  if (pid !== undefined && timeoutMs !== undefined) {
+    timers.push(
+      setTimeout(() => {
+        passed = true;
+        signalGroup(pid, 'SIGTERM');
+        timers.push(setTimeout(() => signalGroup(pid, 'SIGKILL'), graceMs));
+      }, timeoutMs),
+    );
+  }
+  return {
+    passed: () => passed,
+    stop() {
+      for (const timer of timers) clearTimeout(timer);
+    },
+  };
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It has just ended by itself.
+  }
+}
+
+/** As a shell has it. */
+function exitCodeOf(result: Pick<Result, 'exitCode' | 'signal' | 'code'>): number {
+  if (result.exitCode !== undefined) return result.exitCode;
+  if (result.signal !== undefined) return 128 + constants.signals[result.signal];
+  return result.code === 'ENOENT' ? 127 : 126;
 }
 
 function lastLines(text: string, count: number): string {
   return text.trimEnd().split('\n').slice(-count).join('\n');
 }
 
+/** Lines end in a newline, a carriage return (progress) or both, and the last one with the stream. */
 function onLines(stream: NodeJS.ReadableStream, onLine: (line: string) => void): void {
+  const decoder = new TextDecoder();
   let rest = '';
   stream.on('data', (chunk: Uint8Array) => {
-    const lines = (rest + new TextDecoder().decode(chunk)).split(/\r?\n|\r/);
+    // A carriage return at the end may be the first half of a line's end.
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n|\r(?!$)/);
     rest = lines.pop() ?? '';
     for (const line of lines) onLine(line);
+  });
+  stream.on('end', () => {
+    rest += decoder.decode();
+    if (rest !== '') onLine(rest.replace(/\r$/, ''));
   });
 }
