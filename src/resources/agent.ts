@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { BootstrapError } from '../core/errors.ts';
 import type { Change, Host, HostReader, Path, Resource } from '../core/types.ts';
+import { readUnit, type UnitState, unitLog } from '../core/unit.ts';
 import { compareFile, type DesiredFile, type FormerFile, formerFile } from './file.ts';
-import { type ServiceState, serviceState } from './service-state.ts';
 
 /** An agent of HashiCorp's as it is to run. */
 export interface AgentSpec {
@@ -43,7 +43,7 @@ export function agent(spec: AgentSpec): Resource {
     async plan(host): Promise<Change | undefined> {
       const [differences, state, started] = await Promise.all([
         Promise.all(spec.files.map(desired => compareFile(host, desired))),
-        serviceState(host, spec.name),
+        readUnit(host, spec.name),
         host.readText(recordPath),
       ]);
       const diff = differences.map(difference => difference?.diff ?? '').join('');
@@ -79,7 +79,7 @@ export function agent(spec: AgentSpec): Resource {
 async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: Path): Promise<void> {
   await validate(host, spec);
   const former = await Promise.all(spec.files.map(({ path }) => formerFile(host, path)));
-  const state = await serviceState(host, spec.name);
+  const state = await readUnit(host, spec.name);
   const unitFiles = spec.files.some(({ path }) => path.startsWith('/etc/systemd/'));
 
   // From here on the agent counts as not started with its files, whatever happens to this process.
@@ -149,7 +149,7 @@ async function untilItAnswers(host: Host, spec: AgentSpec): Promise<void> {
       await host.request(spec.answersAt, { timeoutMs: 2000 });
       return;
     } catch (error) {
-      const state = await serviceState(host, spec.name);
+      const state = await readUnit(host, spec.name);
       if (state.activeState === 'failed' || state.restarts > 0 || host.now().getTime() > deadline) throw error;
       await host.sleep(pollMs);
     }
@@ -161,10 +161,10 @@ async function rollBack(
   host: Host,
   spec: AgentSpec,
   former: readonly FormerFile[],
-  state: ServiceState,
+  state: UnitState,
   cause: unknown,
 ): Promise<BootstrapError> {
-  const lines = await journalTail(host, spec.name);
+  const lines = await unitLog(host, spec.name);
   await host.run(['systemctl', 'stop', `${spec.name}.service`]).catch(() => undefined);
   for (const file of former) await restoreFile(host, file);
   await host.run(['systemctl', 'daemon-reload']);
@@ -186,11 +186,6 @@ async function rollBack(
 export async function restoreFile(host: Host, { path, former }: FormerFile): Promise<void> {
   if (former === undefined) await host.remove(path);
   else await host.writeFile(path, Buffer.from(former.contentBase64, 'base64'), former.attributes);
-}
-
-async function journalTail(host: HostReader, unit: string): Promise<string> {
-  const { stdout } = await host.query(['journalctl', '--unit', unit, '--lines', '15', '--output', 'cat', '--no-pager']);
-  return stdout.trimEnd();
 }
 
 /** Names and contents, so that a configuration that was edited by hand and started by hand is noticed too. */

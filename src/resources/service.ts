@@ -1,60 +1,47 @@
 import { BootstrapError } from '../core/errors.ts';
-import type { Host, HostReader, Resource } from '../core/types.ts';
-
-/** What systemd says of a unit. */
-export interface ServiceState {
-  readonly enabled: boolean;
-  readonly running: boolean;
-}
+import type { Host, Resource } from '../core/types.ts';
+import { readUnit, unitLog, unitName } from '../core/unit.ts';
 
 /**
- * A systemd service that starts at boot and runs now. A unit that does not exist yet is one that its package will bring.
- * Undo: kind `service`, with the former state.
+ * A systemd service (or `name.socket`) that starts at boot and runs now, or with `wanted` false does neither. A unit that does not exist yet
+ * is one that its package will bring. Undo: kind `service`, with the former state.
  */
-export function service(name: string): Resource {
-  const unit = `${name}.service`;
+export function service(name: string, wanted = true): Resource {
+  const unit = unitName(name);
   return {
     id: `service:${name}`,
-    async plan(host) {
-      const state = await readService(host, unit);
-      if (state.enabled && state.running) return undefined;
-      const verbs = [...(state.enabled ? [] : ['enable']), ...(state.running ? [] : ['start'])];
+    async plan(host, before) {
+      const { exists, enabled, activeState } = await readUnit(host, name);
+      const running = activeState === 'active';
+      // What its package brings is enabled and started by that, on the Debian family: to be taken back is announced.
+      const unknown = !wanted && !exists && [...before].some(id => id.startsWith('packages:'));
+      if (enabled === wanted && running === wanted && !unknown) return undefined;
+      const [enable, start] = wanted ? (['enable', 'start'] as const) : (['disable', 'stop'] as const);
+      const verbs = [
+        ...(enabled === wanted && !unknown ? [] : [enable]),
+        ...(running === wanted && !unknown ? [] : [start]),
+      ];
       return {
         summary: `${verbs.join(' and ')} ${unit}`,
-        undo: { kind: 'service', unit, ...state },
+        undo: { kind: 'service', unit, enabled, running },
         async apply(target) {
-          if (!state.enabled) await target.run(['systemctl', 'enable', unit]);
-          if (!state.running) await start(target, unit);
+          if (enabled !== wanted) await target.run(['systemctl', enable, unit]);
+          if (running !== wanted) await startOrStop(target, name, start);
         },
       };
     },
   };
 }
 
-/** A unit that is not known is neither enabled nor running. */
-export async function readService(host: HostReader, unit: string): Promise<ServiceState> {
-  const { stdout } = await host.query(['systemctl', 'show', '--property=ActiveState,UnitFileState', unit]);
-  const properties = new Map(
-    stdout.split('\n').map(line => {
-      const [key = '', value = ''] = line.split('=');
-      return [key, value];
-    }),
-  );
-  return {
-    enabled: properties.get('UnitFileState') === 'enabled',
-    running: properties.get('ActiveState') === 'active',
-  };
-}
-
-async function start(host: Host, unit: string): Promise<void> {
+async function startOrStop(host: Host, name: string, verb: 'start' | 'stop'): Promise<void> {
   try {
-    await host.run(['systemctl', 'start', unit], { timeoutMs: 180_000 });
+    await host.run(['systemctl', verb, unitName(name)], { timeoutMs: 180_000 });
   } catch (error) {
     if (!(error instanceof BootstrapError)) throw error;
-    const { stdout } = await host.query(['journalctl', '--no-pager', '--output=cat', '--lines=15', `--unit=${unit}`]);
-    throw new BootstrapError('command-failed', `${unit} does not start`, {
-      hint: `read its last lines above (all of them: journalctl -u ${unit}); once it starts by hand, run the same command again`,
-      detail: stdout.trim() === '' ? error.detail : stdout.trimEnd(),
+    const lines = await unitLog(host, name);
+    throw new BootstrapError('command-failed', `${unitName(name)} does not ${verb}`, {
+      hint: `read its last lines above (all of them: journalctl -u ${unitName(name)}); once it does so by hand, run the same command again`,
+      detail: lines === '' ? error.detail : lines,
       cause: error,
     });
   }

@@ -29,7 +29,7 @@ describe('consul-agent', () => {
       describedServer('three-servers', {
         requests: { [`GET ${self}`]: 'unreachable' },
         commands: {
-          'systemctl show --property=LoadState,ActiveState,SubState,Result,NRestarts consul.service': {
+          'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts consul.service': {
             stdout: 'LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\nNRestarts=7\n',
           },
         },

@@ -95,10 +95,10 @@ describe('what fails together, by the answers of real agents', () => {
           [`GET ${consulUrl}/v1/agent/self`]: 'unreachable',
         },
         commands: {
-          'systemctl show --property=LoadState,ActiveState,SubState,Result,NRestarts nomad.service': {
+          'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts nomad.service': {
             stdout: 'LoadState=loaded\nActiveState=failed\nSubState=failed\nResult=exit-code\nNRestarts=5\n',
           },
-          'systemctl show --property=LoadState,ActiveState,SubState,Result,NRestarts consul.service': {
+          'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts consul.service': {
             stdout: 'LoadState=not-found\nActiveState=inactive\nSubState=dead\nResult=success\nNRestarts=0\n',
           },
         },

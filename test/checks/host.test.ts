@@ -267,7 +267,7 @@ describe('cni-plugins', () => {
 describe('docker', () => {
   const version = 'GET /run/docker.sock:http://localhost/version';
   const state = {
-    'systemctl show --property=LoadState,ActiveState,SubState,Result,NRestarts docker.service': {
+    'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts docker.service': {
       stdout: 'LoadState=loaded\nActiveState=inactive\nSubState=dead\nResult=success\nNRestarts=0\n',
     },
   };

@@ -41,7 +41,7 @@ function node(description: FixtureDescription = {}, initially = { active: false,
   return fixtureHost({
     ...description,
     commands: {
-      'systemctl show --property LoadState,UnitFileState,ActiveState,Result,NRestarts nomad.service': show,
+      'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts nomad.service': show,
       'nomad config validate /var/lib/nomad-bootstrap/staging/nomad': host =>
         (host.contents()['/var/lib/nomad-bootstrap/staging/nomad/nomad.hcl'] ?? '').includes('refused')
           ? { exitCode: 1, stderr: 'unknown key in /var/lib/nomad-bootstrap/staging/nomad/nomad.hcl' }
@@ -62,7 +62,7 @@ function node(description: FixtureDescription = {}, initially = { active: false,
         active = false;
         return {};
       },
-      'journalctl --unit nomad --lines 15 --output cat --no-pager': { stdout: 'Error: it is broken\n' },
+      'journalctl --unit=nomad.service --lines=15 --output=cat --no-pager': { stdout: 'Error: it is broken\n' },
       ...description.commands,
     },
     requests: { [`GET ${url}`]: () => (active ? { status: 403, body: '{}' } : 'unreachable') },

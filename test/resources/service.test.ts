@@ -2,9 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { service } from '../../src/resources/service.ts';
 import { type FixtureCommand, fixtureHost } from '../support/fixture-host.ts';
 
-const show = 'systemctl show --property=ActiveState,UnitFileState docker.service';
-const state = (active: string, enabled: string) => ({ stdout: `ActiveState=${active}\nUnitFileState=${enabled}\n` });
-const journal = 'journalctl --no-pager --output=cat --lines=15 --unit=docker.service';
+const show = 'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts docker.service';
+const state = (active: string, enabled: string) => ({
+  stdout: `LoadState=${enabled === '' ? 'not-found' : 'loaded'}\nActiveState=${active}\nUnitFileState=${enabled}\n`,
+});
+const journal = 'journalctl --unit=docker.service --lines=15 --output=cat --no-pager';
 const docker = service('docker');
 const none: ReadonlySet<string> = new Set();
 
@@ -35,6 +37,25 @@ describe('a service', () => {
     });
     await change?.apply(host);
     expect(host.log).toEqual(verbs.map(verb => ({ kind: 'run', argv: ['systemctl', verb, 'docker.service'] })));
+  });
+
+  test('that is not wanted is stopped and disabled, and announced where its package would start it', async () => {
+    const unwanted = service('docker', false);
+    const host = hostWith('active', 'enabled', {
+      'systemctl disable docker.service': {},
+      'systemctl stop docker.service': {},
+    });
+
+    const change = await unwanted.plan(host, none);
+    await change?.apply(host);
+
+    expect(change?.summary).toBe('disable and stop docker.service');
+    expect(host.log).toHaveLength(2);
+    expect(await unwanted.plan(hostWith('inactive', 'disabled'), none)).toBeUndefined();
+    expect(await unwanted.plan(hostWith('inactive', ''), none)).toBeUndefined();
+    expect(await unwanted.plan(hostWith('inactive', ''), new Set(['packages:apt']))).toMatchObject({
+      summary: 'disable and stop docker.service',
+    });
   });
 
   test('that does not start ends with its own last lines', async () => {

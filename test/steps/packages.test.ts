@@ -4,6 +4,7 @@ import type { Platform } from '../../src/platforms/platform.ts';
 import { redhat } from '../../src/platforms/redhat.ts';
 import { docker as dockerStep } from '../../src/steps/docker.ts';
 import { packages, wantedPackages } from '../../src/steps/packages.ts';
+import { fixtureHost } from '../support/fixture-host.ts';
 import { clientNode, type TargetDescription, targetOn } from '../support/target.ts';
 
 const docker = { source: 'distro', packages: [{ name: 'docker.io' }] } as const;
@@ -36,12 +37,37 @@ test('apt holds the agents by a change of its own, dnf by its source file', asyn
   expect(ids(redhat)).toEqual(['packages:dnf']);
 });
 
-test('Docker runs where jobs run and it is not refused; an image enables nothing', async () => {
+test('Docker runs where jobs run and it is not refused', async () => {
   const applies = async (description: TargetDescription) =>
     dockerStep.appliesTo?.(await targetOn('debian-12', description));
   expect(await applies({ node: clientNode, resolution: { docker } })).toBe(true);
   expect(await applies({ node: clientNode, resolution: { docker: { source: 'present' } } })).toBe(true);
   expect(await applies({ node: clientNode, resolution: { docker: { source: 'none' } } })).toBe(false);
   expect(await applies({})).toBe(false);
-  expect(await applies({ node: undefined, resolution: { docker } })).toBe(false);
+});
+
+test('an image enables nothing of Docker, and leaves a Docker alone that was there before', async () => {
+  const ids = async (resolution: TargetDescription['resolution']) => {
+    const target = await targetOn('debian-12', { node: undefined, ...(resolution ? { resolution } : {}) });
+    return Promise.all(
+      dockerStep
+        .resources(target)
+        .map(async resource => [resource.id, (await resource.plan(running, new Set()))?.summary]),
+    );
+  };
+  const running = fixtureHost({
+    commands: Object.fromEntries(
+      ['docker.socket', 'docker.service', 'containerd.service'].map(unit => [
+        `systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts ${unit}`,
+        { stdout: 'LoadState=loaded\nUnitFileState=enabled\nActiveState=active\n' },
+      ]),
+    ),
+  });
+
+  expect(await ids({ docker })).toEqual([
+    ['service:docker.socket', 'disable and stop docker.socket'],
+    ['service:docker', 'disable and stop docker.service'],
+    ['service:containerd', 'disable and stop containerd.service'],
+  ]);
+  expect(await ids({ docker: { source: 'present' } })).toEqual([]);
 });
