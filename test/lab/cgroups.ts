@@ -12,6 +12,51 @@ export function labCgroup(id: string): string {
   return path.join(unifiedCgroupMount() ?? '/sys/fs/cgroup', `nbl-${id}`);
 }
 
+/** Where this machine still has cgroup v1 hierarchies; `named` ones carry no controllers. */
+function legacyCgroupMounts(): readonly { readonly target: string; readonly named: boolean }[] {
+  const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
+  return mounts
+    .map(line => line.split(' '))
+    .filter(([, target = '', type]) => type === 'cgroup' && target.startsWith('/sys/fs/cgroup/'))
+    .map(([, target = '', , options = '']) => ({ target, named: options.includes('name=') }));
+}
+
+/** Makes `name` in every cgroup v1 hierarchy with controllers and gives their paths. A cpuset starts empty: it gets what its parent has. */
+export function makeLegacyCgroups(name: string): readonly string[] {
+  const mounts = legacyCgroupMounts().filter(mount => !mount.named);
+  return mounts.map(({ target }) => {
+    let directory = target;
+    for (const part of name.split('/')) {
+      const parent = directory;
+      directory = path.join(directory, part);
+      mkdirSync(directory, { recursive: true });
+      for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+        if (existsSync(path.join(directory, file)))
+          writeFileSync(path.join(directory, file), readFileSync(path.join(parent, file)));
+      }
+    }
+    return directory;
+  });
+}
+
+/**
+ * Removes `name` from every cgroup v1 hierarchy: nspawn makes one, too. The processes have ended by then, since the lab kills
+ * them by their cgroup2.
+ */
+export function removeLegacyCgroups(name: string): void {
+  for (const { target } of legacyCgroupMounts()) {
+    if (existsSync(path.join(target, name))) removeCgroup(path.join(target, name));
+  }
+}
+
+/** The cgroup2 directory of a process. */
+export function cgroupOf(pid: number): string {
+  const line = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    .split('\n')
+    .find(entry => entry.startsWith('0::'));
+  return path.join(unifiedCgroupMount() ?? '', line?.slice(3) ?? '');
+}
+
 /** Makes a cgroup and hands it the controllers that its parents have (none where the machine keeps them on cgroup v1). */
 export function makeCgroup(directory: string): void {
   mkdirSync(directory, { recursive: true });

@@ -6,8 +6,10 @@ import { recordedLabs, removeLab, sweepLabs } from './registry.ts';
 
 const help = `Real nodes and a mirror of all upstreams, on this machine. Needs root.
 
-  up [--id ID] [--servers N] [--clients N] [--system SYSTEM]   open a lab that stays, with nodes server1 ..., client1 ...
-  node ID [--name NAME] [--system SYSTEM] [--no-vlan]          add a node
+  up [--id ID] [--servers N] [--clients N] [--system SYSTEM] [--linode]
+                                                               open a lab that stays, with nodes server1 ..., client1 ...
+  node ID [--name NAME] [--system SYSTEM] [--no-vlan] [--linode]
+                                                               add a node
   list                                                         labs, their nodes and addresses
   install ID NODE FILE                                         put an executable into the node's /usr/local/bin
   exec ID NODE COMMAND...                                      run a command on a node
@@ -17,6 +19,7 @@ const help = `Real nodes and a mirror of all upstreams, on this machine. Needs r
   mirror-log ID                                                every request that reached the mirror
   down ID | down --all                                         remove a lab
 
+--linode: the node is a Linode in us-east, to its hardware and to the metadata service.
 SYSTEM is one of ${systems.join(', ')}; the default is ${systems[0]}.
 `;
 
@@ -52,6 +55,7 @@ async function up(args: readonly string[]): Promise<void> {
     servers: { type: 'string' },
     clients: { type: 'string' },
     system: { type: 'string' },
+    linode: { type: 'boolean' },
   } as const;
   const { values } = parseArgs({ args: [...args], options });
   const system = systemOption(values.system);
@@ -59,7 +63,7 @@ async function up(args: readonly string[]): Promise<void> {
     Array.from({ length: Number(count ?? preset) }, (_, index) => `${kind}${index + 1}`);
   const lab = await openLab({ keep: true, ...(values.id === undefined ? {} : { id: values.id }) });
   for (const name of [...names('server', values.servers, 1), ...names('client', values.clients, 0)]) {
-    await lab.node({ name, system });
+    await lab.node({ name, system, ...(values.linode ? { linode: {} } : {}) });
   }
   list();
 }
@@ -79,10 +83,17 @@ async function main([command = 'help', ...args]: readonly string[]): Promise<num
       await up(args);
       return 0;
     case 'node': {
-      const options = { name: { type: 'string' }, system: { type: 'string' }, 'no-vlan': { type: 'boolean' } } as const;
+      const options = {
+        name: { type: 'string' },
+        system: { type: 'string' },
+        'no-vlan': { type: 'boolean' },
+        linode: { type: 'boolean' },
+      } as const;
       const { values } = parseArgs({ args: args.slice(1), options });
       const name = values.name === undefined ? {} : { name: values.name };
-      const made = await lab().node({ ...name, system: systemOption(values.system), vlan: !values['no-vlan'] });
+      const linode = values.linode ? { linode: {} } : {};
+      const system = systemOption(values.system);
+      const made = await lab().node({ ...name, ...linode, system, vlan: !values['no-vlan'] });
       say(describe(made));
       return 0;
     }
@@ -95,7 +106,7 @@ async function main([command = 'help', ...args]: readonly string[]): Promise<num
     case 'exec':
     case 'shell': {
       const rest = args.slice(args[2] === '--' ? 3 : 2);
-      const [program = '', ...argv] = await node().command(command === 'shell' ? ['bash', '-l'] : rest);
+      const [program = '', ...argv] = node().command(command === 'shell' ? ['bash', '-l'] : rest);
       const env = { ...node().environment, TERM: process.env['TERM'] ?? 'dumb' };
       return spawnSync(program, argv, { stdio: 'inherit', env }).status ?? 1;
     }

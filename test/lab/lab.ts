@@ -3,8 +3,10 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { labCgroup, makeCgroup } from './cgroups.ts';
 import { type Mirror, openMirror, startMirror } from './mirror/mirror.ts';
+import type { LinodeInstance } from './mirror/types.ts';
 import { createLabNetwork } from './network.ts';
-import { createNode, type LabNode, type NodeSpec, nodeNames, openNode } from './nodes.ts';
+import type { LinodeSpec, NodeSpec } from './node-record.ts';
+import { createNode, type LabNode, nodeNames, openNode } from './nodes.ts';
 import { currentProcess, labDirectory, recordedLabs, recordLab, removeLab, sweepLabs } from './registry.ts';
 import { installRequirements, whyNoLab } from './requirements.ts';
 
@@ -13,7 +15,8 @@ export { type CommandResult, waitFor } from './commands.ts';
 export type { Mirror, Offer } from './mirror/mirror.ts';
 export type { Fault, LinodeInstance, MetadataAnswer, RequestRecord } from './mirror/types.ts';
 export type { InterfaceSpec } from './network.ts';
-export type { ExecOptions, LabNode, NodeSpec } from './nodes.ts';
+export type { LinodeSpec, NodeSpec } from './node-record.ts';
+export type { ExecOptions, LabNode } from './nodes.ts';
 export { whyNoLab } from './requirements.ts';
 export { compareTrees, livingPaths, type Tree, type TreeEntry } from './trees.ts';
 
@@ -70,10 +73,17 @@ export function attachLab(id: string): Lab {
 }
 
 function labHandle(id: string): Lab {
-  const unbootedNode: Lab['unbootedNode'] = async (spec = {}) => createNode(id, claimNumber(id), spec);
+  const mirror = openMirror(id);
+  const unbootedNode: Lab['unbootedNode'] = async (spec = {}) => {
+    const node = await createNode(id, claimNumber(id), spec);
+    if (node.linode && node.publicAddress !== undefined) {
+      await mirror.setMetadata(node.publicAddress, { kind: 'linode', instance: linodeInstance(node, node.linode) });
+    }
+    return node;
+  };
   return {
     id,
-    mirror: openMirror(id),
+    mirror,
     unbootedNode,
     async node(spec) {
       const node = await unbootedNode(spec);
@@ -84,6 +94,23 @@ function labHandle(id: string): Lab {
     async close() {
       removeLab(id);
     },
+  };
+}
+
+/** What Linode's metadata service knows about a node. */
+function linodeInstance(node: LabNode, { id, label, region, tags }: Required<LinodeSpec>): LinodeInstance {
+  return {
+    id,
+    label,
+    region,
+    tags,
+    type: 'g6-standard-2',
+    interfaces: node.interfaces.map(({ network, addresses }) =>
+      network === 'vlan'
+        ? { label: 'cluster', purpose: 'vlan', ipam_address: addresses[0] ?? '' }
+        : { label: '', purpose: 'public', ipam_address: '' },
+    ),
+    ipv4: { public: node.publicAddress === undefined ? [] : [`${node.publicAddress}/32`], private: [], shared: [] },
   };
 }
 

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { labHome } from './cache.ts';
-import { killCgroup, labCgroup } from './cgroups.ts';
+import { killCgroup, labCgroup, removeLegacyCgroups } from './cgroups.ts';
 
 /** What is on disk about a lab, so that another process can use it, or clean up after it. */
 export interface LabRecord {
@@ -82,6 +82,7 @@ export function sweepLabs(): readonly string[] {
 export function removeLab(id: string): void {
   const directory = labDirectory(id);
   killCgroup(labCgroup(id));
+  removeLegacyCgroups(`nbl-${id}`);
   const mounts = readFileSync('/proc/self/mounts', 'utf8')
     .split('\n')
     .map(line => line.split(' ')[1] ?? '');
