@@ -103,6 +103,10 @@ export const errorCodes = {
     exitCode: exitCodes.failed,
     meaning: 'A file could not be written because its file system is read-only.',
   },
+  'file-refused': {
+    exitCode: exitCodes.failed,
+    meaning: 'A file could not be read or written: something else is in its place, or the system does not allow it.',
+  },
   'not-converged': {
     exitCode: exitCodes.failed,
     meaning: 'A change was made, and yet the host is not as it should be.',

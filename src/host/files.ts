@@ -1,7 +1,7 @@
 import { appendFileSync, constants } from 'node:fs';
 import {
   chmod,
-  lchown,
+  type FileHandle,
   lstat,
   mkdir,
   open,
@@ -10,11 +10,13 @@ import {
   readlink,
   rename,
   rm,
+  stat,
   statfs,
   symlink,
 } from 'node:fs/promises';
+import { constants as osConstants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { BootstrapError } from '../core/errors.ts';
+import { BootstrapError, type ErrorCode } from '../core/errors.ts';
 import type { AppendLog } from '../core/journal.ts';
 import type { FileAttributes, FileStat, Path, Space } from '../core/types.ts';
 
@@ -26,6 +28,7 @@ export function temporaryPath(path: Path): Path {
   return join(dirname(path), `.${basename(path)}${temporarySuffix}`);
 }
 
+/** The whole content, through links; `undefined` when there is no such file, or something that is none. */
 export async function readWhole(path: Path): Promise<Uint8Array | undefined> {
   return await unlessAbsent(readFile(path));
 }
@@ -66,35 +69,52 @@ export async function writeAtomically(
 ): Promise<void> {
   await writing(path, async () => {
     const temporary = temporaryPath(path);
-    await rm(temporary, { force: true });
-    // Created closed: a secret must not be readable for the moment before its mode is set.
-    const file = await open(temporary, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    const [uid, gid] = await ownerIds(attributes.owner);
+    const file = await createAnew(temporary);
     try {
-      await file.writeFile(content);
-      const [uid, gid] = await ownerIds(attributes.owner);
-      await file.chown(uid, gid);
-      await file.chmod(attributes.mode);
-      await file.sync();
-    } finally {
-      await file.close();
+      try {
+        await file.writeFile(content);
+        await file.chown(uid, gid);
+        await file.chmod(attributes.mode);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
     }
-    await rename(temporary, path);
     await syncDirectory(dirname(path));
   });
 }
 
+/** An empty file to be written, in place of whatever a crash left there; readable for its owner alone. */
+export async function createAnew(path: Path): Promise<FileHandle> {
+  await rm(path, { recursive: true, force: true });
+  // Exclusively: a link that someone puts there in the meantime is not followed.
+  return await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+}
+
+/** On disk when it returns, with what was written before. A link is refused, since it may lead anywhere. */
 export async function setAttributes(path: Path, attributes: FileAttributes): Promise<void> {
   await writing(path, async () => {
     const [uid, gid] = await ownerIds(attributes.owner);
-    await lchown(path, uid, gid);
-    await chmod(path, attributes.mode);
+    const opened = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      await opened.chown(uid, gid);
+      await opened.chmod(attributes.mode);
+      await opened.sync();
+    } finally {
+      await opened.close();
+    }
   });
 }
 
 export async function makeSymlink(path: Path, target: string): Promise<void> {
   await writing(path, async () => {
     const temporary = temporaryPath(path);
-    await rm(temporary, { force: true });
+    await rm(temporary, { recursive: true, force: true });
     await symlink(target, temporary);
     await rename(temporary, path);
     await syncDirectory(dirname(path));
@@ -116,8 +136,23 @@ export async function removePath(path: Path): Promise<void> {
 }
 
 export async function makeDirectory(path: Path, attributes: FileAttributes): Promise<void> {
-  await writing(path, () => mkdir(path, { recursive: true }));
+  await writing(path, () => makeWithParents(path));
   await setAttributes(path, attributes);
+}
+
+/** Whatever the umask: a parent that nobody may enter would hide what is in it. */
+async function makeWithParents(path: Path): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT') throw error;
+    await makeWithParents(dirname(path));
+    await mkdir(path);
+  }
+  await chmod(path, 0o755);
+  await syncDirectory(dirname(path));
 }
 
 /** A log that is kept in memory until it is worth a file. */
@@ -149,22 +184,31 @@ export function createLogFile(path: Path): LogFile {
 
 /** An append-only file of lines with mode 0600, whose lines are on disk before `append` returns. */
 export function appendLog(path: Path): AppendLog {
+  let last: Promise<void> = Promise.resolve();
+
+  async function append(line: string): Promise<void> {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const file = await open(path, 'a+', 0o600);
+    try {
+      // A crash can leave a line without its end: close it, so that it spoils no other.
+      const { size } = await file.stat();
+      const end = Buffer.alloc(1);
+      if (size > 0) await file.read(end, 0, 1, size - 1);
+      await file.appendFile(`${size > 0 && end[0] !== 0x0a ? '\n' : ''}${line}\n`);
+      await file.sync();
+      if (size === 0) await syncDirectory(dirname(path));
+    } finally {
+      await file.close();
+    }
+  }
+
   return {
-    append: line =>
-      writing(path, async () => {
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-        const file = await open(path, 'a+', 0o600);
-        try {
-          // A crash can leave a line without its end: close it, so that it spoils no other.
-          const { size } = await file.stat();
-          const last = Buffer.alloc(1);
-          if (size > 0) await file.read(last, 0, 1, size - 1);
-          await file.appendFile(`${size > 0 && last[0] !== 0x0a ? '\n' : ''}${line}\n`);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-      }),
+    append(line) {
+      // One after the other: a long line is written in pieces.
+      const appended = last.then(() => writing(path, () => append(line)));
+      last = appended.catch(() => undefined);
+      return appended;
+    },
     async lines() {
       const text = new TextDecoder().decode(await readWhole(path));
       return text.split('\n').filter(isWholeRecord);
@@ -174,7 +218,8 @@ export function appendLog(path: Path): AppendLog {
 
 function isWholeRecord(line: string): boolean {
   try {
-    return typeof JSON.parse(line) === 'object';
+    const record: unknown = JSON.parse(line);
+    return typeof record === 'object' && record !== null;
   } catch {
     return false;
   }
@@ -225,29 +270,32 @@ async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
     return await reading;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
     throw error;
   }
 }
 
-/** Turns the file system's own refusals into errors that say what to do. */
-async function writing<T>(path: Path, action: () => Promise<T>): Promise<T> {
+const again = 'then run the same command again';
+
+/** What to do about each of the system's own refusals to write. */
+const refusals: Readonly<Record<string, readonly [code: ErrorCode, reason: string, hint: string]>> = {
+  ENOSPC: ['disk-full', 'no space is left', `make room (df -h shows where), ${again}`],
+  EDQUOT: ['disk-full', 'the quota is used up', `make room (df -h shows where), ${again}`],
+  EROFS: ['read-only', 'the file system is read-only', `find out why with dmesg, remount it writable, ${again}`],
+};
+
+/** Runs what writes to `path`, and turns the system's own refusals into errors that say what to do. */
+export async function writing<T>(path: Path, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT') {
-      throw new BootstrapError('disk-full', `${path} could not be written: no space is left`, {
-        hint: 'make room (df -h shows where), then run the same command again',
-        cause: error,
-      });
-    }
-    if (code === 'EROFS') {
-      throw new BootstrapError('read-only', `${path} could not be written: the file system is read-only`, {
-        hint: 'find out why with dmesg, remount it writable, then run the same command again',
-        cause: error,
-      });
-    }
-    throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof BootstrapError || code === undefined || !Object.hasOwn(osConstants.errno, code)) throw error;
+    const [errorCode, reason, hint] = refusals[code] ?? [
+      'file-refused',
+      message,
+      `look at what is there (ls -ld ${path}; lsattr -d ${path}), move it out of the way, ${again}`,
+    ];
+    throw new BootstrapError(errorCode, `${path} could not be written: ${reason}`, { hint, cause: error });
   }
 }
