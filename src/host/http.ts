@@ -1,8 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import tls from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { BootstrapError } from '../core/errors.ts';
@@ -16,6 +13,7 @@ import type {
   RequestOptions,
   TlsOptions,
 } from '../core/types.ts';
+import { createAnew, writing } from './files.ts';
 
 /** Speaks HTTP: the only file that uses undici, which is loaded at the first request. */
 export interface Http {
@@ -31,144 +29,214 @@ export interface HttpProxies {
   readonly noProxy?: string | undefined;
 }
 
-/** Where the supported distributions keep the authorities that the operator trusts. */
-const systemAuthorities = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt'];
-const connectTimeoutMs = 10_000;
-/** A download may take long, but not stand still. */
-const stallTimeoutMs = 30_000;
-const maxRedirections = 5;
+/** What a test may want otherwise. */
+export interface HttpSettings {
+  readonly connectTimeoutMs: number;
+  /** A download may take long, but not stand still. */
+  readonly stallTimeoutMs: number;
+  /** Where the host keeps the authorities that its operator trusts, in PEM; those that are not there are left out. */
+  readonly authorities: readonly Path[];
+}
 
-export function createHttp(proxies: HttpProxies, userAgent: string, report: (event: Event) => void): Http {
+const usualSettings: HttpSettings = {
+  connectTimeoutMs: 10_000,
+  stallTimeoutMs: 30_000,
+  // Debian's, and Red Hat's.
+  authorities: ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt'],
+};
+/** For a whole exchange, where its caller does not say. */
+const usualTimeoutMs = 10_000;
+const maxRedirections = 5;
+/** The agents on this host, and its metadata service, are never asked through a proxy. */
+const neverProxied = ['localhost', '127.0.0.1', '::1', '169.254.169.254', 'fd00:a9fe:a9fe::1'];
+
+export function createHttp(
+  proxies: HttpProxies,
+  userAgent: string,
+  report: (event: Event) => void,
+  settings: HttpSettings = usualSettings,
+): Http {
   const dispatchers = new Map<string, Promise<Dispatcher>>();
 
   /** One dispatcher for each way of connecting, so that connections are kept and the authorities are read once. */
   function dispatcherFor(url: string, options: RequestOptions): Promise<Dispatcher> {
-    const key =
-      url.startsWith('https:') || options.tls
-        ? `tls ${JSON.stringify(options.tls ?? {})}`
-        : `plain ${options.socketPath ?? ''}`;
-    const known = dispatchers.get(key) ?? makeDispatcher(key.startsWith('tls'), options);
+    const secure = url.startsWith('https:');
+    const key = JSON.stringify([options.socketPath, secure, secure && options.tls]);
+    const known = dispatchers.get(key) ?? makeDispatcher(secure, options);
     dispatchers.set(key, known);
     return known;
   }
 
-  async function makeDispatcher(secure: boolean, options: RequestOptions): Promise<Dispatcher> {
-    const { Agent, EnvHttpProxyAgent, interceptors } = await import('undici');
+  async function makeDispatcher(secure: boolean, { socketPath, tls }: RequestOptions): Promise<Dispatcher> {
+    const { Agent, EnvHttpProxyAgent } = await import('undici');
+    const timeouts = { headersTimeout: settings.stallTimeoutMs, bodyTimeout: settings.stallTimeoutMs };
     const connect = {
-      timeout: connectTimeoutMs,
-      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
-      ...(secure ? await tlsSettings(options.tls) : {}),
+      timeout: settings.connectTimeoutMs,
+      ...(socketPath === undefined ? {} : { socketPath }),
+      ...(secure ? await tlsSettings(tls ?? {}, settings.authorities) : {}),
     };
-    const timeouts = { headersTimeout: stallTimeoutMs, bodyTimeout: stallTimeoutMs };
-    const agent =
-      options.socketPath === undefined
-        ? new EnvHttpProxyAgent({
-            connect,
-            requestTls: connect,
-            ...timeouts,
-            httpProxy: proxies.httpProxy ?? '',
-            httpsProxy: proxies.httpsProxy ?? '',
-            // The agents on this host are never asked through a proxy.
-            noProxy: [proxies.noProxy, 'localhost', '127.0.0.1', '169.254.169.254', '[fd00:a9fe:a9fe::1]']
-              .filter(Boolean)
-              .join(','),
-          })
-        : new Agent({ connect, ...timeouts });
-    return agent.compose(interceptors.redirect({ maxRedirections, throwOnMaxRedirect: true }));
+    if (socketPath !== undefined) return new Agent({ connect, ...timeouts });
+    const { httpProxy = '', httpsProxy = '', noProxy } = proxies;
+    const throughTls = [httpProxy, httpsProxy].some(proxy => proxy.startsWith('https:'));
+    return new EnvHttpProxyAgent({
+      connect,
+      requestTls: connect,
+      ...(throughTls ? { proxyTls: await tlsSettings({}, settings.authorities) } : {}),
+      ...timeouts,
+      httpProxy,
+      httpsProxy,
+      noProxy: [...(noProxy ? [noProxy] : []), ...neverProxied].join(','),
+    });
   }
 
   async function exchange<T>(
     url: string,
     options: RequestOptions | MutatingRequestOptions,
-    signal: AbortSignal | undefined,
     consume: (response: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<T> {
     const method = 'method' in options ? options.method : 'GET';
+    const limitMs = options.timeoutMs ?? settings.connectTimeoutMs + settings.stallTimeoutMs;
     const startedAt = performance.now();
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(new DOMException('time is over', 'TimeoutError')), limitMs);
     let status: number | undefined;
     try {
       const { request } = await import('undici');
-      const response = await request(url, {
+      const asked = request(url, {
         method,
         dispatcher: await dispatcherFor(url, options),
         headers: { 'user-agent': userAgent, ...options.headers },
         ...('body' in options && options.body !== undefined ? { body: options.body } : {}),
-        ...(signal ? { signal } : {}),
+        signal: limit.signal,
       });
+      // undici heeds no limit of its own while a proxy does not answer.
+      const response = await Promise.race([asked, rejectedBy(limit.signal)]);
+      if (options.timeoutMs === undefined) clearTimeout(timer);
       status = response.statusCode;
       return await consume(response);
     } catch (error) {
       if (error instanceof BootstrapError) throw error;
-      throw unreachable(url, error);
+      throw unreachable(url, error, limitMs);
     } finally {
+      clearTimeout(timer);
       const durationMs = Math.round(performance.now() - startedAt);
       report({ type: 'request', method, url, durationMs, ...(status === undefined ? {} : { status }) });
     }
   }
 
+  /** Follows redirections of a GET, each by its own way of connecting. */
+  async function follow<T>(
+    url: string,
+    options: RequestOptions | MutatingRequestOptions,
+    consume: (response: Dispatcher.ResponseData) => Promise<T>,
+  ): Promise<T> {
+    const endsAt = performance.now() + (options.timeoutMs ?? 0);
+    let current = url;
+    let headers = options.headers ?? {};
+    for (let hops = 0; hops <= maxRedirections; hops += 1) {
+      const remaining = options.timeoutMs === undefined ? {} : { timeoutMs: timeLeft(endsAt) };
+      const answer = await exchange(current, { ...options, ...remaining, headers }, async response => {
+        const location = 'method' in options ? undefined : redirection(current, response);
+        if (location === undefined) return { value: await consume(response) };
+        await response.body.dump();
+        return { location };
+      });
+      if ('value' in answer) return answer.value;
+      // What was meant for one server, a token say, is nothing for another.
+      if (new URL(answer.location).origin !== new URL(current).origin) headers = {};
+      current = answer.location;
+    }
+    throw new BootstrapError('upstream-refused', `${url} redirects more than ${maxRedirections} times`, {
+      hint: 'a proxy or mirror in between may be configured to redirect in a circle; name a mirror of the upstreams with --mirror URL',
+    });
+  }
+
   return {
     request(url, options = {}) {
-      return exchange(url, options, AbortSignal.timeout(options.timeoutMs ?? 10_000), async response => ({
+      return follow(url, { timeoutMs: usualTimeoutMs, ...options }, async response => ({
         status: response.statusCode,
         headers: flatten(response.headers),
         body: await response.body.bytes(),
       }));
     },
     async fetchTo(source, path) {
-      const subject = new URL(source.url).pathname.split('/').at(-1) ?? source.url;
-      const hash = createHash('sha256');
-      let doneBytes = 0;
       try {
-        await exchange(source.url, {}, undefined, async response => {
-          if (response.statusCode !== 200) {
-            await response.body.dump();
-            throw refused(source.url, { status: response.statusCode, headers: flatten(response.headers) });
-          }
-          const announced = Number(response.headers['content-length'] ?? Number.NaN);
-          const totalBytes = Number.isFinite(announced) ? { totalBytes: announced } : {};
-          const meter = new Transform({
-            transform(chunk: Uint8Array, _encoding, done) {
-              hash.update(chunk);
-              doneBytes += chunk.length;
-              report({ type: 'progress', subject, doneBytes, ...totalBytes });
-              done(null, chunk);
-            },
-          });
-          await pipeline(response.body, meter, createWriteStream(path, { mode: 0o600, flush: true }));
+        const { digest, sizeBytes } = await follow(source.url, {}, response => store(source.url, response, path));
+        if (digest === source.sha256.toLowerCase()) return;
+        throw new BootstrapError('checksum-mismatch', `${source.url} is not what it should be`, {
+          detail: `expected sha256 ${source.sha256}\nreceived sha256 ${digest} (${sizeBytes} bytes)`,
+          hint: 'try again later; a mirror that carries another build needs its digest told with --cni-sha256',
         });
-        const found = hash.digest('hex');
-        if (found !== source.sha256.toLowerCase()) {
-          throw new BootstrapError('checksum-mismatch', `${source.url} is not what it should be`, {
-            detail: `expected sha256 ${source.sha256}\nreceived sha256 ${found} (${doneBytes} bytes)`,
-            hint: 'try again later; a mirror that carries another build needs its digest told with --cni-sha256',
-          });
-        }
       } catch (error) {
         await rm(path, { force: true });
         throw error;
       }
     },
     async close() {
-      for (const dispatcher of dispatchers.values()) await (await dispatcher).destroy();
+      await Promise.allSettled(Array.from(dispatchers.values(), async dispatcher => (await dispatcher).destroy()));
     },
   };
+
+  /** Writes a body to the disk as it comes. */
+  async function store(url: string, response: Dispatcher.ResponseData, path: Path) {
+    if (response.statusCode !== 200) {
+      await response.body.dump();
+      throw refused(url, { status: response.statusCode, headers: flatten(response.headers) });
+    }
+    const announced = Number(response.headers['content-length'] ?? Number.NaN);
+    const totalBytes = Number.isFinite(announced) ? { totalBytes: announced } : {};
+    const subject = new URL(url).pathname.split('/').at(-1) ?? url;
+    const hash = createHash('sha256');
+    let doneBytes = 0;
+    const file = await writing(path, () => createAnew(path));
+    try {
+      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+        hash.update(chunk);
+        await writing(path, () => file.writeFile(chunk));
+        doneBytes += chunk.length;
+        report({ type: 'progress', subject, doneBytes, ...totalBytes });
+      }
+      await writing(path, () => file.sync());
+    } finally {
+      await file.close();
+    }
+    return { digest: hash.digest('hex'), sizeBytes: doneBytes };
+  }
 }
 
-/** Node trusts its own list of authorities; a mirror, a proxy that inspects TLS and a laboratory are in the host's. */
-async function tlsSettings(
-  options: TlsOptions | undefined,
-): Promise<Pick<tls.SecureContextOptions, 'ca' | 'cert' | 'key'> & { servername?: string }> {
-  if (options?.ca !== undefined) {
-    const { ca, cert, key, serverName } = options;
-    return {
-      ca,
-      ...(cert ? { cert } : {}),
-      ...(key ? { key } : {}),
-      ...(serverName ? { servername: serverName } : {}),
-    };
-  }
-  const bundles = await Promise.all(systemAuthorities.map(path => readFile(path, 'utf8').catch(() => undefined)));
-  return { ca: [...tls.rootCertificates, ...bundles.filter(bundle => bundle !== undefined)] };
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+}
+
+function timeLeft(endsAt: number): number {
+  return Math.max(1, Math.round(endsAt - performance.now()));
+}
+
+/** Where an answer sends its reader. */
+function redirection(url: string, { statusCode, headers }: Dispatcher.ResponseData): string | undefined {
+  const { location } = headers;
+  if (![301, 302, 303, 307, 308].includes(statusCode) || typeof location !== 'string') return undefined;
+  return URL.canParse(location, url) ? new URL(location, url).href : undefined;
+}
+
+/**
+ * Node trusts its own list of authorities; a mirror, a proxy that inspects TLS and a laboratory are in the host's. Made
+ * once for all connections: reading all those certificates takes 20 ms.
+ */
+async function tlsSettings({ ca, cert, key, serverName }: TlsOptions, authorities: readonly Path[]) {
+  const secureContext = tls.createSecureContext({
+    ca: ca ?? [...tls.rootCertificates, ...(await readEach(authorities))],
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+  });
+  return { secureContext, ...(serverName === undefined ? {} : { servername: serverName }) };
+}
+
+async function readEach(paths: readonly Path[]): Promise<readonly string[]> {
+  const contents = await Promise.all(paths.map(path => readFile(path, 'utf8').catch(() => undefined)));
+  return contents.filter(content => content !== undefined);
 }
 
 function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
@@ -181,10 +249,10 @@ function flatten(headers: Record<string, string | string[] | undefined>): Record
 
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/;
 
-function unreachable(url: string, error: unknown): BootstrapError {
+function unreachable(url: string, error: unknown, limitMs: number): BootstrapError {
   const cause = (error as { cause?: unknown }).cause ?? error;
-  const { code = '', message } = cause as NodeJS.ErrnoException;
-  const reason = message === '' ? code : message;
+  const { code = '', name, message } = cause as NodeJS.ErrnoException;
+  const reason = name === 'TimeoutError' ? `no answer within ${limitMs / 1000} s` : message === '' ? code : message;
   const hint = certificateCodes.test(code)
     ? "if a mirror or proxy of yours signs with its own authority, add it to the system's trust store; otherwise check this machine's clock (date)"
     : 'check the address, the DNS and the firewall of this machine; behind a proxy set HTTPS_PROXY; without internet name a mirror with --mirror URL';

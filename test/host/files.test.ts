@@ -19,6 +19,7 @@ import {
   temporaryPath,
   writeAtomically,
 } from '../../src/host/files.ts';
+import { mountedReadOnly, mountedTmpfs } from '../support/mounts.ts';
 import { isRoot, mayMount } from '../support/privileges.ts';
 
 const { username } = userInfo();
@@ -29,14 +30,6 @@ const secret = { mode: 0o600, owner };
 async function freshFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'files-'));
   onTestFinished(() => rm(folder, { recursive: true }));
-  return folder;
-}
-
-/** A folder with something mounted on it for the length of the test. */
-async function mounted(...options: readonly string[]): Promise<string> {
-  const folder = await freshFolder();
-  execFileSync('mount', [...options, folder]);
-  onTestFinished(() => void execFileSync('umount', [folder]));
   return folder;
 }
 
@@ -191,7 +184,7 @@ describe('a file that is written', () => {
   });
 
   it.skipIf(!mayMount)('leaves nothing behind on a full disk, and the old one as it was', async () => {
-    const folder = await mounted('-t', 'tmpfs', '-o', 'size=64k', 'tmpfs');
+    const folder = mountedTmpfs('64k');
     await writeAtomically(join(folder, 'file'), 'old', secret);
 
     await expect(writeAtomically(join(folder, 'file'), 'x'.repeat(100_000), secret)).rejects.toMatchObject({
@@ -205,7 +198,7 @@ describe('a file that is written', () => {
   it.skipIf(!mayMount)('is refused on a file system that is mounted read-only', async () => {
     const source = await freshFolder();
     writeFileSync(join(source, 'file'), 'old');
-    const folder = await mounted('--bind', '-o', 'ro', source);
+    const folder = mountedReadOnly(source);
 
     for (const action of [
       () => writeAtomically(join(folder, 'file'), 'new', secret),
@@ -221,7 +214,7 @@ describe('a file that is written', () => {
   });
 
   it.skipIf(!mayMount)('is refused where the old one is immutable', async () => {
-    const folder = await mounted('-t', 'tmpfs', 'tmpfs');
+    const folder = mountedTmpfs('1m');
     const path = join(folder, 'file');
     writeFileSync(path, 'old');
     execFileSync('chattr', ['+i', path]);
