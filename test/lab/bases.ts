@@ -28,7 +28,7 @@ const commonPackages: readonly string[] = [
 
 const extraPackages: Readonly<Record<System, readonly string[]>> = {
   debian12: [],
-  debian13: [],
+  debian13: ['passwd'], // of priority `required`, so on every installation; the bootstrap leaves those out
   rocky9: ['dnf', 'rpm', 'libseccomp2'],
 };
 

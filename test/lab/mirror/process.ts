@@ -29,6 +29,8 @@ const faults = new Map<number, Mutable<Fault>>();
 const metadata = new Map<string, MetadataAnswer>();
 const tokens: MetadataTokens = new Map();
 const archive = archiveSite(settings.archive, `/proc/${process.pid}/fd/3`);
+/** The connections under TLS, by the client's port: only there a reset is a reset. */
+const connections = new Map<number, Socket>();
 let faultsMade = 0;
 
 const control: MirrorControl = {
@@ -103,7 +105,7 @@ async function respond(
         answer ??= redirectAnswer(302, `${question.scheme}://${question.host}${record.path}`);
         break;
       case 'reset':
-        request.socket.resetAndDestroy();
+        (connections.get(request.socket.remotePort ?? 0) ?? request.socket).resetAndDestroy();
         return;
       case 'stall':
         if (fault.afterBytes === undefined) return; // the connection stays open, and silent
@@ -213,6 +215,7 @@ async function send(
     await write(response, record, chunk.subarray(0, end - start), behaviour.bytesPerSecond);
     if (end === behaviour.stallAt) return;
     if (end === behaviour.cutAt) {
+      await new Promise(resolve => response.write('', resolve)); // what was sent shall arrive
       response.destroy();
       return;
     }
@@ -293,9 +296,14 @@ const certificate = {
   key: readFileSync(path.join(settings.certificates, 'server.key')),
 };
 const { gateway } = networks.public;
+const httpsServer = createHttpsServer(certificate, handle('https')).on('connection', (socket: Socket) => {
+  const port = socket.remotePort ?? 0;
+  connections.set(port, socket);
+  socket.once('close', () => connections.delete(port));
+});
 const listening = [
   createHttpServer(handle('http')).listen(80, gateway),
-  createHttpsServer(certificate, handle('https')).listen(443, gateway),
+  httpsServer.listen(443, gateway),
   createTcpServer(admit).listen(80, metadataAddress),
 ];
 await Promise.all(listening.map(server => new Promise(resolve => server.once('listening', resolve))));

@@ -1,4 +1,4 @@
-import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { runCommand } from '../commands.ts';
@@ -64,6 +64,9 @@ export async function resignAptRepository(
     mkdirSync(folder, { recursive: true });
     copyFileSync(path.join(root, 'dists', suite, 'Release'), path.join(folder, 'Release'));
     await signRelease(folder, keys, key);
+    // Signed later than the original, so that apt does not take its copy for the same file.
+    const later = new Date(Date.now() + 3_600_000);
+    for (const file of ['Release', 'Release.gpg', 'InRelease']) utimesSync(path.join(folder, file), later, later);
   }
   cpSync(keys.publicKey(key), path.join(variant, 'gpg'));
 }

@@ -39,7 +39,7 @@ export async function hashicorpSites(): Promise<string> {
   const { nomad, consul } = await agents();
   const keys = await signingKeys();
   const recipe = [readFileSync(import.meta.filename, 'utf8'), nomad.digest, consul.digest, keys.fingerprints.hashicorp];
-  return madeOnce('repositories', `hashicorp-${recipeDigest('1', ...recipe)}`, async staging => {
+  return madeOnce('repositories', `hashicorp-${recipeDigest('2', ...recipe)}`, async staging => {
     const apt = path.join(staging, 'apt.releases.hashicorp.com');
     const rpm = path.join(staging, 'rpm.releases.hashicorp.com');
     const pool = path.join(apt, 'pool/amd64/main');
