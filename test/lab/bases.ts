@@ -28,7 +28,7 @@ const commonPackages: readonly string[] = [
 
 const extraPackages: Readonly<Record<System, readonly string[]>> = {
   debian12: [],
-  debian13: ['passwd'], // of priority `required`, so on every installation; the bootstrap leaves those out
+  debian13: ['passwd'], // priority `required`: on every installation, but not in so small a bootstrap
   rocky9: ['dnf', 'rpm', 'libseccomp2'],
 };
 
