@@ -4,7 +4,8 @@
  * verify, and what it made it can take away again.
  */
 import { readFile } from 'node:fs/promises';
-import { commands, type RunnableCommand } from './commands/command.ts';
+import type { RunnableCommand } from './commands/command.ts';
+import { commands } from './commands/index.ts';
 import type { Layer } from './config/load.ts';
 import type { Settings } from './config/options.ts';
 import type { Recorded } from './config/record.ts';
