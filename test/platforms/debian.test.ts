@@ -1,6 +1,8 @@
-import { expect, test } from 'vitest';
+import { generateKey } from 'openpgp';
+import { describe, expect, test } from 'vitest';
 import { parseOsRelease } from '../../src/facts/os-release.ts';
 import { debian } from '../../src/platforms/debian.ts';
+import { fixtureHost } from '../support/fixture-host.ts';
 import { clientNode, targetOn } from '../support/target.ts';
 
 const docker = { source: 'docker', suite: 'noble', packages: [{ name: 'docker-ce' }] } as const;
@@ -50,4 +52,61 @@ test('the repositories are two keys and two source files, Docker without its own
   ]);
   const without = debian.repositories(facts, config, { ...resolution, docker: { source: 'present' } });
   expect(without.some(({ id }) => id.includes('docker'))).toBe(false);
+});
+
+test("a key is asked for below the upstream's address, and a fingerprint given by flag is accepted as people write it", async () => {
+  const { publicKey } = await generateKey({ userIDs: { name: 'Mirror' }, format: 'object' });
+  const fingerprint = publicKey.getFingerprint().toUpperCase();
+  const spaced = (fingerprint.match(/.{4}/g) ?? []).join(' ').toLowerCase();
+  const { facts, config, resolution } = await targetOn('debian-12', {
+    packages: { hashicorpKeyFingerprints: [spaced], mirror: 'https://mirror.example' },
+  });
+  const host = fixtureHost({
+    commands: {
+      [`dpkg-query -W -f=\${Package}\\t\${db:Status-Status}\\t\${Version}\\n nomad consul`]: { exitCode: 1 },
+    },
+    requests: { 'GET https://mirror.example/apt.releases.hashicorp.com/gpg': { body: publicKey.armor() } },
+  });
+  const keyring = '/usr/share/keyrings/hashicorp-archive-keyring.asc';
+  const key = debian.repositories(facts, config, resolution).find(({ id }) => id === `file:${keyring}`);
+
+  await (await key?.plan(host, new Set()))?.apply(host);
+
+  expect(await host.readText(keyring)).toBe(publicKey.armor());
+});
+
+test('an upstream without its key is told by the address of the key', async () => {
+  const { facts, config, resolution } = await targetOn('debian-12');
+  const url = 'https://apt.releases.hashicorp.com/gpg';
+  const key = debian.repositories(facts, config, resolution)[0];
+  const host = fixtureHost({ requests: { [`GET ${url}`]: { status: 404 } } });
+  await expect(key?.plan(host, new Set())).rejects.toMatchObject({
+    code: 'upstream-refused',
+    message: `${url} answered 404`,
+  });
+});
+
+describe('the source file of a manual installation', () => {
+  const path = '/etc/apt/sources.list.d/hashicorp.list';
+
+  async function planned(line: string): Promise<string | undefined> {
+    const { facts, config, resolution } = await targetOn('debian-12');
+    const rival = debian.repositories(facts, config, resolution).find(({ id }) => id === `file:${path}`);
+    return (await rival?.plan(fixtureHost({ files: { [path]: line } }), new Set()))?.summary;
+  }
+
+  test.each([
+    'deb https://apt.releases.hashicorp.com bookworm main',
+    'deb [arch=amd64 signed-by=/usr/share/keyrings/x.gpg] https://apt.releases.hashicorp.com/ bookworm main test',
+  ])('is removed when it names the same suite: %s', async line => {
+    expect(await planned(`# by hand\n${line}\n`)).toContain(`remove ${path}`);
+  });
+
+  test.each([
+    '# deb https://apt.releases.hashicorp.com bookworm main',
+    'deb https://apt.releases.hashicorp.com trixie main',
+    'deb https://mirror.example/hashicorp bookworm main',
+  ])('is left alone when it does not: %s', async line => {
+    expect(await planned(`${line}\n`)).toBeUndefined();
+  });
 });
