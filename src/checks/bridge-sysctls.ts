@@ -14,7 +14,7 @@ export const bridgeSettings: readonly string[] = [
 
 export const bridgeSysctls: HealthCheck = {
   id: 'bridge-sysctls',
-  title: 'Bridge traffic passes through iptables and is forwarded',
+  title: 'Bridge traffic is filtered and forwarded',
   scope: 'node',
   needs: ['kernel-bridge'],
   appliesTo: onClients,

@@ -11,7 +11,7 @@ export function configDrift(
 ): HealthCheck {
   return {
     id: 'config-drift',
-    title: 'The node is as its recorded settings say',
+    title: 'The node is as its settings say',
     scope: 'node',
     timeoutMs: 15_000,
     async run(host, target) {

@@ -4,7 +4,7 @@ import { electionMs, type HealthCheck, onServers } from './health-check.ts';
 
 export const consulAutopilot: HealthCheck = {
   id: 'consul-autopilot',
-  title: "Consul's servers are in step, and all of them vote",
+  title: "Consul's servers are in step and vote",
   scope: 'cluster',
   needs: ['consul-leader'],
   confirmMs: electionMs,

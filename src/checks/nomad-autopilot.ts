@@ -4,7 +4,7 @@ import { electionMs, type HealthCheck, onServers } from './health-check.ts';
 
 export const nomadAutopilot: HealthCheck = {
   id: 'nomad-autopilot',
-  title: "Nomad's servers are in step, and all of them vote",
+  title: "Nomad's servers are in step and vote",
   scope: 'cluster',
   needs: ['nomad-leader'],
   confirmMs: electionMs,

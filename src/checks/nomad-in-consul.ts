@@ -9,7 +9,7 @@ const checksSchema = z.record(
 
 export const nomadInConsul: HealthCheck = {
   id: 'nomad-in-consul',
-  title: "Nomad's services are registered in Consul and pass",
+  title: "Consul knows Nomad's services as healthy",
   scope: 'node',
   needs: ['consul-agent', 'nomad-leader'],
   async run(host, { config: { node } }) {

@@ -11,13 +11,12 @@ const marks: Readonly<Record<CheckStatus, { readonly word: string; readonly styl
 };
 
 /**
- * A table for people: what passed, what was skipped, then the warnings and, last, the failures, each with what to do about
- * it, and a line that sums it up.
+ * A table for people: what passed, what was skipped, then the warnings and, last, the failures, each with its
+ * id and what to do about it, and a line that sums it up.
  */
 export function renderVerifyText(report: VerifyReport, { colour, verbose }: VerifyRendering): string {
   const paint = paintFor({ ...noTerminal, colour });
   const of = (status: CheckStatus): readonly CheckResult[] => report.checks.filter(check => check.status === status);
-  const idWidth = Math.max(0, ...report.checks.map(({ id }) => id.length));
   const titleWidth = Math.max(0, ...report.checks.map(({ title }) => widthOf(title)));
 
   const lines = [`${paint('bold', printable(report.node))} (${report.role})`, ''];
@@ -26,17 +25,17 @@ export function renderVerifyText(report: VerifyReport, { colour, verbose }: Veri
     lines.push(paint('dim', `${'skip'.padEnd(4)}  ${ids.join(', ')}: ${oneLine(detail)}`));
   }
   for (const check of [...of('warn'), ...of('fail')]) {
-    lines.push(row(check));
+    lines.push(`${row(check)}  ${paint('dim', `[${check.id}]`)}`);
     if (check.hint !== undefined) lines.push(`      ${paint('bold', 'fix:')} ${oneLine(check.hint)}`);
     if (verbose && check.diff !== undefined) lines.push(diffText(check.diff, paint).trimEnd());
   }
   return `${[...lines, '', summaryLine(report, paint)].join('\n')}\n`;
 
-  function row({ id, title, detail, status, durationMs }: CheckResult): string {
+  function row({ title, detail, status, durationMs }: CheckResult): string {
     const { word, style } = marks[status];
     const time = verbose ? `  ${paint('dim', `${durationMs} ms`)}` : '';
     const padding = ' '.repeat(titleWidth - widthOf(title));
-    return `${paint(style, word.padEnd(4))}  ${id.padEnd(idWidth)}  ${title}${padding}  ${oneLine(detail)}${time}`;
+    return `${paint(style, word.padEnd(4))}  ${title}${padding}  ${oneLine(detail)}${time}`;
   }
 }
 

@@ -67,11 +67,11 @@ describe('text', () => {
   test('is an aligned table with the failures last, each with its fix', () => {
     expect(render('text')).toBe(`nomad-s1 (server)
 
-ok    consul-leader  Consul has a leader                       10.0.0.11:8300
+ok    Consul has a leader                       10.0.0.11:8300
 skip  docker, cgroups: does not apply to this node
-warn  time-sync      The clock is synchronised                 nothing keeps it
+warn  The clock is synchronised                 nothing keeps it  [time-sync]
       fix: timedatectl set-ntp true
-FAIL  config-drift   The node is as its recorded settings say  a "quoted" <name> | 1 & 2
+FAIL  The node is as its recorded settings say  a "quoted" <name> | 1 & 2  [config-drift]
       fix: run nomad-bootstrap again
 
 not healthy: 1 passed, 1 warning, 1 failed, 2 skipped
@@ -93,7 +93,7 @@ not healthy: 1 passed, 1 warning, 1 failed, 2 skipped
   test('lets nothing from an agent act on the terminal', () => {
     const nasty = verifyReport(target, [{ ...failed, detail: '\u001b[2J\rgone\naway' }]);
 
-    expect(render('text', nasty)).toContain('  gone away\n');
+    expect(render('text', nasty)).toContain('  gone away  [');
     expect(render('text', nasty)).not.toContain('\r');
   });
 
