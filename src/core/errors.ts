@@ -67,6 +67,10 @@ export const errorCodes = {
     exitCode: exitCodes.failed,
     meaning: 'A download is not what it should be and was thrown away.',
   },
+  'archive-refused': {
+    exitCode: exitCodes.failed,
+    meaning: 'A downloaded archive is damaged, or holds something other than plain files.',
+  },
   'key-not-accepted': {
     exitCode: exitCodes.failed,
     meaning: "A repository's signing key is not one of the accepted keys.",

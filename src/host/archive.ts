@@ -1,24 +1,68 @@
-import { chmod, chown, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { BootstrapError } from '../core/errors.ts';
 import type { Path } from '../core/types.ts';
+import { writing } from './files.ts';
+
+/** Nothing hidden, nothing within a folder, nothing that a shell or sha256sum would spell differently. */
+const plainName = /^[A-Za-z0-9_][A-Za-z0-9_.+-]*$/;
 
 /**
- * Unpacks the regular files of a .tar.gz into an existing, empty directory, owned by root and not writable for others.
- * Links, devices and paths that would leave the directory are refused. The only file that uses tar.
+ * Unpacks a .tar.gz of plain files, all at its top, into an existing, empty directory of root's; they are executable, not
+ * writable for others, and on disk. Anything else in it (links, devices, folders, paths that lead elsewhere) or a damaged
+ * archive is `archive-refused`. Returns the names, sorted. The only file that uses tar.
  */
 export async function unpackTarGz(archive: Path, directory: Path): Promise<readonly string[]> {
   const { extract } = await import('tar');
-  await extract({
-    file: archive,
-    cwd: directory,
-    strict: true,
-    preserveOwner: false,
-    filter: (_path, entry) => !('type' in entry) || entry.type === 'File' || entry.type === 'Directory',
-  });
-  const names = await readdir(directory);
-  for (const name of names) {
-    await chown(join(directory, name), 0, 0);
-    await chmod(join(directory, name), 0o755);
+  const names = new Set<string>();
+  const strange: string[] = [];
+  try {
+    await writing(directory, () =>
+      extract({
+        file: archive,
+        cwd: directory,
+        strict: true,
+        preserveOwner: false,
+        filter(path, entry) {
+          const name = path.replace(/^\.\//, '');
+          // The folder itself is commonly the first entry.
+          if (name === '' || name === '.') return false;
+          const wanted = 'type' in entry && entry.type === 'File' && plainName.test(name);
+          if (wanted) names.add(name);
+          else strange.push(path);
+          return wanted;
+        },
+      }),
+    );
+  } catch (error) {
+    if (error instanceof BootstrapError) throw error;
+    throw refusal('is damaged', error);
   }
-  return names.sort();
+  if (strange.length > 0) throw refusal(`holds something other than plain files: ${JSON.stringify(strange[0])}`);
+  if (names.size === 0) throw refusal('holds no files');
+
+  for (const name of names) await finish(join(directory, name));
+  return [...names].sort();
+}
+
+/** Whoever made the archive does not decide who may change its files. */
+async function finish(path: Path): Promise<void> {
+  await writing(path, async () => {
+    const file = await open(path, 'r');
+    try {
+      await file.chown(0, 0);
+      await file.chmod(0o755);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+function refusal(reason: string, cause?: unknown): BootstrapError {
+  return new BootstrapError('archive-refused', `the archive ${reason}`, {
+    hint: 'name the version and the digest of an archive of plain files (see --cni-version and --cni-sha256)',
+    detail: cause instanceof Error ? cause.message : undefined,
+    cause,
+  });
 }

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import { machine, networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -18,6 +18,7 @@ import {
   statPath,
   temporaryPath,
   writeAtomically,
+  writing,
 } from './files.ts';
 import { createHttp } from './http.ts';
 import { inspectHost } from './inspect.ts';
@@ -32,7 +33,7 @@ export interface LocalHostOptions {
 }
 
 export interface LocalHost extends Host {
-  /** Ends what still runs: for the second Ctrl-C. */
+  /** Ends what still runs, programs and downloads: for the second Ctrl-C. */
   endChildren(): void;
   /** Lets go of connections, so that the process can end. */
   close(): Promise<void>;
@@ -56,7 +57,10 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     query: exec.query,
     run: exec.run,
     waiting: (message, waitedSeconds) => report({ type: 'waiting', message, waitedSeconds }),
-    endChildren: exec.endChildren,
+    endChildren() {
+      exec.endChildren();
+      void http.close();
+    },
     close: http.close,
     readFile: readWhole,
     async readText(path) {
@@ -89,23 +93,30 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     async download(source, path, attributes) {
       const temporary = temporaryPath(path);
       await retry(host, () => http.fetchTo(source, temporary));
-      // The temporary file has the content; the attributes come before it is seen.
-      await setAttributes(temporary, attributes);
-      await movePath(temporary, path);
+      try {
+        // The attributes come before it is seen.
+        await setAttributes(temporary, attributes);
+        await movePath(temporary, path);
+      } catch (error) {
+        await removePath(temporary);
+        throw error;
+      }
     },
     async unpack(archive, directory) {
-      const workplace = temporaryPath(directory);
+      // Where the directory really is, so that moving does not lead to another file system.
+      const destination = await writing(directory, () => realpath(directory));
+      const workplace = temporaryPath(destination);
       const unpacked = join(workplace, 'files');
-      await rm(workplace, { recursive: true, force: true });
+      await removePath(workplace);
       try {
-        await mkdir(unpacked, { recursive: true, mode: 0o700 });
+        await writing(workplace, () => mkdir(unpacked, { recursive: true, mode: 0o700 }));
         const file = join(workplace, 'archive');
         await retry(host, () => http.fetchTo(archive, file));
         const names = await unpackTarGz(file, unpacked);
-        for (const name of names) await movePath(join(unpacked, name), join(directory, name));
+        for (const name of names) await movePath(join(unpacked, name), join(destination, name));
         return names;
       } finally {
-        await rm(workplace, { recursive: true, force: true });
+        await removePath(workplace);
       }
     },
   };
