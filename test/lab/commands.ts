@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 
 /** What a finished command left behind. `exitCode` is 128 + n when signal n ended it. */
 export interface CommandResult {
@@ -15,6 +16,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** The command and its process group are killed after this long. Default: 10 minutes. */
   readonly timeoutMs?: number;
+  /** Called with every line of output while the command runs. */
+  readonly onLine?: (line: string) => void;
   /** Throw when the exit code is not 0. Default: true. */
   readonly check?: boolean;
 }
@@ -51,6 +54,9 @@ export function runCommand(argv: readonly string[], options: CommandOptions = {}
     }, timeoutMs);
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    if (options.onLine) {
+      for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', options.onLine);
+    }
     child.stdin.on('error', () => undefined); // EPIPE: the command did not read its input
     child.stdin.end(options.stdin ?? '');
     child.on('error', error => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { labCgroup, makeCgroup } from './cgroups.ts';
+import { forwardPort } from './forward.ts';
 import { type Mirror, openMirror, startMirror } from './mirror/mirror.ts';
 import type { LinodeInstance } from './mirror/types.ts';
 import { createLabNetwork } from './network.ts';
@@ -29,6 +30,8 @@ export interface Lab {
   node(spec?: NodeSpec): Promise<LabNode>;
   /** Makes a node that is not booted: its `root` can be furnished first. */
   unbootedNode(spec?: NodeSpec): Promise<LabNode>;
+  /** Makes 127.0.0.1:`port` of this machine lead to the same on a node, for a browser; until the node reboots. */
+  forward(node: LabNode, port: number): Promise<void>;
   /** The nodes made so far, also by other processes. */
   nodes(): readonly LabNode[];
   /** Removes everything that the lab made. Safe to call again. */
@@ -90,6 +93,7 @@ function labHandle(id: string): Lab {
       await node.boot();
       return node;
     },
+    forward: (node, port) => forwardPort(id, node.name, port),
     nodes: () => nodeNames(id).map(name => openNode(id, name)),
     async close() {
       removeLab(id);
