@@ -10,10 +10,10 @@ export const packagesHeld: HealthCheck = {
     const held = await platform.packages.held(host, names);
     const free = names.filter(name => !held.has(name));
     if (free.length === 0) return pass(`${names.join(' and ')} are held`);
-    const command = platform.packages.id === 'apt' ? 'apt-mark hold' : 'dnf versionlock add';
     return fail(
       `${free.join(' and ')} would be upgraded, and restarted, with the next system update`,
-      `${command} ${free.join(' ')}`,
+      // Where dnf keeps it, it is a line of the repository's file.
+      platform.packages.id === 'apt' ? `apt-mark hold ${free.join(' ')}` : 'run nomad-bootstrap again: it holds them',
     );
   },
 };

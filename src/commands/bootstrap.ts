@@ -63,6 +63,10 @@ async function targetOf({ command, host, reporter, settings, recorded }: Command
   const config = decide(command as Role | 'image', settings, recorded, facts);
   for (const message of remarks(config)) reporter.report({ type: 'notice', level: 'warning', message });
   const resolution = await resolve(host, facts, config, platform, recorded?.resolution);
+  if (resolution.hashicorp.fallback && recorded === undefined) {
+    const message = `HashiCorp's repository has nothing for this release of the system yet; taking that of ${resolution.hashicorp.suite}`;
+    reporter.report({ type: 'notice', level: 'info', message });
+  }
   return Object.freeze({ facts, config, platform, resolution });
 }
 

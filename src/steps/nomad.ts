@@ -3,6 +3,7 @@ import type { Step } from '../core/types.ts';
 import { agent } from '../resources/agent.ts';
 import { directory } from '../resources/directory.ts';
 import type { DesiredFile } from '../resources/file.ts';
+import { packagesId } from '../resources/packages.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
@@ -16,10 +17,12 @@ export const nomad: Step<Target> = {
     isNode(target)
       ? [
           // A client keeps the secrets of its tasks here; a server that is nothing else runs as nomad.
-          directory('/opt/nomad/data', {
-            mode: 0o700,
-            owner: target.config.node.runsClient ? 'root:root' : 'nomad:nomad',
-          }),
+          directory(
+            '/opt/nomad/data',
+            { mode: 0o700, owner: target.config.node.runsClient ? 'root:root' : 'nomad:nomad' },
+            // Whose script gives it to nomad at every upgrade.
+            packagesId(target.platform.packages),
+          ),
           agent({
             name: 'nomad',
             version: target.resolution.nomad.version,
