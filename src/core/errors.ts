@@ -33,6 +33,15 @@ export const errorCodes = {
     exitCode: exitCodes.usage,
     meaning: 'A setting contradicts what this node was bootstrapped with.',
   },
+  'bad-token': {
+    exitCode: exitCodes.usage,
+    meaning: 'What was given as the token is none, or is mistyped, truncated or padded.',
+  },
+  'wrong-token': {
+    exitCode: exitCodes.usage,
+    meaning:
+      "The token is of the wrong kind or of another cluster, or this node's cluster was made with another or without one.",
+  },
   'downgrade-refused': {
     exitCode: exitCodes.usage,
     meaning: 'The version asked for is older than the installed one; agents migrate their state and cannot go back.',
@@ -92,6 +101,14 @@ export const errorCodes = {
   'agent-unreadable': {
     exitCode: exitCodes.failed,
     meaning: 'An agent of this node, or something else in its place, answered what cannot be understood.',
+  },
+  'acl-bootstrapped-by-another': {
+    exitCode: exitCodes.failed,
+    meaning: "Nomad's access control was taken over by somebody who does not have this cluster's token.",
+  },
+  'acl-conflict': {
+    exitCode: exitCodes.failed,
+    meaning: 'An object of access control that the cluster needs exists with another content that cannot be changed.',
   },
   'would-lose-quorum': {
     exitCode: exitCodes.failed,
