@@ -3,9 +3,9 @@ import { main } from '../src/main.ts';
 import { describeTerminal } from '../src/reporters/terminal.ts';
 
 const environment = { ...process.env };
-// Read once, and gone before any library or child could see it.
+// Read once, and gone before any library or child could see it; so is what would steer the agents' own programs.
 for (const name of Object.keys(process.env)) {
-  if (name.startsWith('NOMAD_BOOTSTRAP_')) delete process.env[name];
+  if (/^(?:NOMAD|CONSUL|VAULT)_/.test(name)) delete process.env[name];
 }
 
 // Whoever calls a root program does not decide whether it checks certificates.

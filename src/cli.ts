@@ -6,7 +6,13 @@ import { BootstrapError } from './core/errors.ts';
 
 /** What a command line asks for. */
 export type Invocation =
-  | { readonly kind: 'command'; readonly command: RunnableCommand; readonly layer: Layer }
+  | {
+      readonly kind: 'command';
+      readonly command: RunnableCommand;
+      /** The word after the command, where it takes one. */
+      readonly action: string | undefined;
+      readonly layer: Layer;
+    }
   /** The help, or a completion: text for standard output. */
   | { readonly kind: 'text'; readonly text: string };
 
@@ -17,7 +23,11 @@ const commands: Readonly<Record<RunnableCommand, string>> = {
   image: 'Prepare a machine image: kernel settings, packages and CNI, no identity, nothing enabled',
   verify: 'Tell whether this node, and the cluster as it sees it, is what it should be; changes nothing',
   facts: 'Tell what was found out about this machine',
+  token: "Make a cluster's token (create), a client token of it (client), or tell a secret that follows from it (show)",
 };
+
+/** What follows a command's name, where it is not an option. */
+const actions: Readonly<Partial<Record<RunnableCommand, readonly string[]>>> = { token: ['create', 'client', 'show'] };
 
 const examples: [string, string][] = [
   [
@@ -68,7 +78,9 @@ export function parseCommandLine(argv: readonly string[], columns: number): Invo
     });
 
   for (const [name, describe] of Object.entries(commands)) {
-    parser.command(name, describe, builder => {
+    const words = actions[name as RunnableCommand];
+    parser.command(words === undefined ? name : `${name} <action>`, describe, builder => {
+      if (words !== undefined) builder.positional('action', { choices: words, describe: 'What to do' });
       for (const option of Object.keys(options) as OptionName[]) {
         if ((options[option].commands as readonly string[]).includes(name))
           builder.option(flagName(option), yargsOption(option));
@@ -94,7 +106,8 @@ export function parseCommandLine(argv: readonly string[], columns: number): Invo
       .find(given => given !== undefined);
     if (value !== undefined) values[name] = value;
   }
-  return { kind: 'command', command, layer: { place: name => `--${flagName(name)}`, values } };
+  const action = typeof parsed['action'] === 'string' ? parsed['action'] : undefined;
+  return { kind: 'command', command, action, layer: { place: name => `--${flagName(name)}`, values } };
 }
 
 function isCommand(word: string): word is RunnableCommand {

@@ -3,14 +3,16 @@
  * Running it again changes nothing. It announces every change before it makes it, it downloads nothing that it cannot
  * verify, and what it made it can take away again.
  */
-import { readFile } from 'node:fs/promises';
-import type { RunnableCommand } from './commands/command.ts';
+import { readFile, stat } from 'node:fs/promises';
+import type { Invocation } from './cli.ts';
+import type { TokenSources } from './commands/given-token.ts';
 import { commands } from './commands/index.ts';
 import type { Layer } from './config/load.ts';
 import type { Settings } from './config/options.ts';
 import type { Recorded } from './config/record.ts';
 import { BootstrapError } from './core/errors.ts';
 import { type ExitCode, exitCodes, isRefusal } from './core/exit-codes.ts';
+import type { Redactor } from './core/redact.ts';
 import type { Event, Reporter } from './core/types.ts';
 import type { LocalHost } from './host/local-host.ts';
 import type { Output } from './reporters/text.ts';
@@ -41,7 +43,7 @@ export async function main(port: ProcessPort): Promise<ExitCode> {
   try {
     const { parseCommandLine } = await import('./cli.ts');
     const invocation = parseCommandLine(port.argv, port.stdout.terminal.live ? port.stdout.terminal.columns : 100);
-    if (invocation.kind === 'command') return await runCommand(port, invocation.command, invocation.layer);
+    if (invocation.kind === 'command') return await runCommand(port, invocation);
     port.stdout.write(invocation.text === '' ? '' : `${invocation.text}\n`);
     return exitCodes.converged;
   } catch (error) {
@@ -55,7 +57,10 @@ export async function main(port: ProcessPort): Promise<ExitCode> {
   }
 }
 
-async function runCommand(port: ProcessPort, command: RunnableCommand, flags: Layer): Promise<ExitCode> {
+async function runCommand(
+  port: ProcessPort,
+  { command, action, layer: flags }: Extract<Invocation, { kind: 'command' }>,
+): Promise<ExitCode> {
   const needs = commands[command];
   if (needs.root && port.userId !== 0) {
     throw new BootstrapError('not-root', `${command} needs root`, {
@@ -71,6 +76,7 @@ async function runCommand(port: ProcessPort, command: RunnableCommand, flags: La
 
   const changes = needs.changesHost && asked.dryRun !== true;
   const log = createLogFile(logPath);
+  const redactor = createRedactor();
   const told = createReporter({
     stdout: port.stdout,
     stderr: port.stderr,
@@ -78,7 +84,7 @@ async function runCommand(port: ProcessPort, command: RunnableCommand, flags: La
     json: asked.json === true && needs.changesHost,
     quiet: asked.quiet ?? false,
     verbose: asked.verbose ?? false,
-    redactor: createRedactor(),
+    redactor,
     ...(changes ? { log } : {}),
   });
   const reporter: Reporter = {
@@ -109,7 +115,10 @@ async function runCommand(port: ProcessPort, command: RunnableCommand, flags: La
     const { run } = await needs.load();
     return await run({
       command,
+      action,
       settings: await loadSettings(port, flags, recorded),
+      flags: new Set(Object.keys(flags.values)),
+      token: await tokenSources(port, asked, redactor, reporter),
       recorded,
       host,
       journal: createJournal(appendLog(journalPath), host.now),
@@ -145,6 +154,42 @@ async function loadSettings(port: ProcessPort, flags: Layer, recorded?: Recorded
   const file =
     config === undefined ? [] : [await fileLayer(config, await readFile(config, 'utf8').catch(() => undefined))];
   return mergeLayers([flags, variables, ...file, ...(recorded === undefined ? [] : [recordedLayer(recorded)])]);
+}
+
+/** The token where it was given or recorded: a Secret from the first moment, and hidden from every report. */
+async function tokenSources(
+  { environment }: ProcessPort,
+  { tokenFile }: Settings,
+  redactor: Redactor,
+  reporter: Reporter,
+): Promise<TokenSources> {
+  const { tokenVariable } = await import('./config/load.ts');
+  const { tokenPath } = await import('./config/record.ts');
+  const { Secret } = await import('./core/secret.ts');
+  const { askSecret } = await import('./host/prompt.ts');
+  const secret = (text: string | undefined) => (text === undefined || text === '' ? undefined : new Secret(text));
+  const sources = {
+    given:
+      tokenFile === undefined ? secret(environment[tokenVariable]) : secret(await readTokenFile(tokenFile, reporter)),
+    recorded: secret(await readFile(tokenPath, 'utf8').catch(() => undefined)),
+  };
+  for (const known of [sources.given, sources.recorded]) if (known !== undefined) redactor.add(known);
+  return { ...sources, ask: askSecret, hide: redactor.add };
+}
+
+async function readTokenFile(path: string, reporter: Reporter): Promise<string> {
+  try {
+    const { mode } = await stat(path);
+    if ((mode & 0o004) !== 0) {
+      const message = `everyone on this machine can read ${path}, which holds the cluster's token: chmod 600 ${path}`;
+      reporter.report({ type: 'notice', level: 'warning', message });
+    }
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new BootstrapError('bad-setting', `--token-file ${path} cannot be read: ${(error as Error).message}`, {
+      hint: 'name the file that `nomad-bootstrap token create` or `token client` was written to. Nothing was touched.',
+    });
+  }
 }
 
 async function lock(

@@ -3,11 +3,17 @@ import type { Recorded } from '../config/record.ts';
 import type { ExitCode } from '../core/exit-codes.ts';
 import type { Journal } from '../core/journal.ts';
 import type { Host, Reporter } from '../core/types.ts';
+import type { TokenSources } from './given-token.ts';
 
 /** All that a command gets. */
 export interface CommandContext {
   readonly command: RunnableCommand;
+  /** The word after the command, where it takes one: `create` of `token create`. */
+  readonly action: string | undefined;
   readonly settings: Settings;
+  /** The settings that were given on the command line. */
+  readonly flags: ReadonlySet<string>;
+  readonly token: TokenSources;
   /** What the last finished run on this machine was for. */
   readonly recorded: Recorded | undefined;
   readonly host: Host;

@@ -15,5 +15,6 @@ export const commands: Readonly<Record<RunnableCommand, CommandNeeds>> = {
   dev: { changesHost: true, root: true, load: () => import('./bootstrap.ts') },
   image: { changesHost: true, root: true, load: () => import('./bootstrap.ts') },
   verify: { changesHost: false, root: true, load: () => import('./verify.ts') },
+  token: { changesHost: false, root: false, load: () => import('./token.ts') },
   facts: { changesHost: false, root: false, load: () => import('./facts.ts') },
 };

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-export type CommandName = 'server' | 'client' | 'dev' | 'image' | 'verify' | 'facts' | 'completion';
+export type CommandName = 'server' | 'client' | 'dev' | 'image' | 'verify' | 'facts' | 'token' | 'completion';
 
 /** One setting: a flag, an environment variable and a key of the --config file at once. */
 interface Option<S extends z.ZodType = z.ZodType> {
@@ -19,7 +19,7 @@ interface Option<S extends z.ZodType = z.ZodType> {
 const cluster: readonly CommandName[] = ['server', 'client'];
 const roles: readonly CommandName[] = ['server', 'client', 'dev'];
 const changing: readonly CommandName[] = ['server', 'client', 'dev', 'image'];
-const all: readonly CommandName[] = ['server', 'client', 'dev', 'image', 'verify', 'facts'];
+const all: readonly CommandName[] = ['server', 'client', 'dev', 'image', 'verify', 'facts', 'token'];
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 const hostName =
@@ -122,7 +122,7 @@ export const options = {
       .regex(/^[a-z0-9_-]{1,63}$/, 'must consist of lower-case letters, digits, hyphens and underscores'),
     describe: 'Datacenter (default: dc-<region>-1 on a Linode, else dc1)',
     placeholder: 'DC',
-    commands: roles,
+    commands: [...roles, 'token'],
   }),
   region: option({
     group: 'Cluster',
@@ -130,7 +130,7 @@ export const options = {
     schema: dnsLabel,
     describe: 'Nomad region (default: global)',
     placeholder: 'REGION',
-    commands: roles,
+    commands: [...roles, 'token'],
   }),
   network: option({
     group: 'Cluster',
@@ -222,6 +222,25 @@ export const options = {
     schema: z.boolean(),
     describe: "Jobs may mount this host's folders into containers",
     commands: roles,
+  }),
+  tokenFile: option({
+    group: 'Cluster',
+    kind: 'value',
+    schema: z.string().min(1),
+    describe: "File with the cluster's token (else NOMAD_BOOTSTRAP_TOKEN, else a prompt)",
+    placeholder: 'FILE',
+    commands: [...cluster, 'token'],
+  }),
+  kind: option({
+    group: 'Cluster',
+    kind: 'value',
+    schema: z.enum(
+      ['nomad-management', 'consul-management', 'nomad-gossip', 'consul-gossip', 'ca-certificate'],
+      'must be nomad-management, consul-management, nomad-gossip, consul-gossip or ca-certificate',
+    ),
+    describe: 'The secret to show: nomad-management, consul-management, nomad-gossip, consul-gossip or ca-certificate',
+    placeholder: 'KIND',
+    commands: ['token'],
   }),
   insecure: option({
     group: 'Cluster',

@@ -6,6 +6,9 @@ import type { OptionName } from './options.ts';
 /** What a finished run was for: a rerun without flags takes its settings from here. */
 export const recordPath = '/etc/nomad-bootstrap/settings.json';
 
+/** The token of the node's cluster, for root alone. */
+export const tokenPath = '/etc/nomad-bootstrap/token';
+
 export interface Recorded {
   readonly version: 1;
   readonly config: Omit<Config, 'force'>;

@@ -79,11 +79,15 @@ describe('settings', () => {
     );
   });
 
-  it('refuse a variable that is no setting, a misspelt one as well as a token where none belongs', () => {
+  it('do not hold the token, which has a variable of its own', () => {
+    expect(environmentLayer({ NOMAD_BOOTSTRAP_TOKEN: 'x' }).values).toEqual({});
+  });
+
+  it('refuse a variable that is no setting, a misspelt one as well as one that nearly holds a token', () => {
     expect(() => environmentLayer({ NOMAD_BOOTSTRAP_EXPCT: '3' })).toThrow(
       expect.objectContaining({ code: 'bad-setting', message: 'NOMAD_BOOTSTRAP_EXPCT is not a setting' }),
     );
-    expect(() => environmentLayer({ NOMAD_BOOTSTRAP_TOKEN: 'x' })).toThrow(
+    expect(() => environmentLayer({ NOMAD_BOOTSTRAP_TOKENS: 'x' })).toThrow(
       expect.objectContaining({ code: 'bad-setting' }),
     );
   });
