@@ -32,9 +32,9 @@ test('a fixture host follows links, lists names and tells a missing file from an
 });
 
 test('a failing command is data for a query and an error for a run', async () => {
-  const host = fixtureHost({ commands: { 'apt-get install x': { exitCode: 100, stderr: 'E: no' } } });
-  expect(await host.query(['apt-get', 'install', 'x'])).toEqual({ exitCode: 100, stdout: '', stderr: 'E: no' });
-  await expect(host.run(['apt-get', 'install', 'x'])).rejects.toMatchObject({
+  const host = fixtureHost({ commands: { 'dpkg --audit': { exitCode: 100, stderr: 'E: no' } } });
+  expect(await host.query(['dpkg', '--audit'])).toEqual({ exitCode: 100, stdout: '', stderr: 'E: no' });
+  await expect(host.run(['dpkg', '--audit'])).rejects.toMatchObject({
     code: 'command-failed',
     detail: 'E: no',
   });
@@ -42,7 +42,12 @@ test('a failing command is data for a query and an error for a run', async () =>
 
 test.fails('an undescribed command fails its test even when the error was caught', async () => {
   const host = fixtureHost();
-  await host.query(['uname', '-a']).catch(() => undefined);
+  await host.query(['lslocks']).catch(() => undefined);
+});
+
+test.fails('a query of a program that may change the host fails its test, though it is described', async () => {
+  const host = fixtureHost({ commands: { reboot: {} } });
+  await host.query(['reboot']).catch(() => undefined);
 });
 
 test.fails('an undescribed request fails its test even when the error was caught', async () => {

@@ -16,6 +16,7 @@ import type {
   RequestOptions,
   Space,
 } from '../../src/core/types.ts';
+import { isReadOnly } from '../../src/host/read-only-programs.ts';
 
 /** A file with its content alone (0644 root:root), or with its attributes. */
 export type FixtureFile =
@@ -239,6 +240,7 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
     },
 
     async query(argv) {
+      if (!isReadOnly(argv)) throw missing(`query that is not on the table of read-only programs: ${argv.join(' ')}`);
       queries.push(argv.join(' '));
       return answerCommand(argv);
     },
