@@ -13,7 +13,7 @@ export interface RetryOptions {
 const retryable: ReadonlySet<string> = new Set(['unreachable', 'upstream-refused', 'checksum-mismatch']);
 
 /**
- * Runs `attempt` until it succeeds, as long as it fails in a way that may pass: no answer, an answer of 429 or 5xx, a
+ * Runs `attempt` until it succeeds, as long as it fails in a way that may pass: no answer, an answer of 408, 429 or 5xx, a
  * body that is not what it should be. Pauses of 0.5, 1, 2, 4 ... s; a `retryAfterSeconds` on the error's cause is heeded.
  * Throws the last error.
  */
@@ -41,22 +41,25 @@ export interface Refusal {
   readonly retryAfterSeconds?: number;
 }
 
-/** The error for an answer that is not what was asked for; `retry` tries again on 429 and 5xx only. */
-export function refused(url: string, response: Pick<HttpResponse, 'status' | 'headers'>): BootstrapError {
-  const header = Number(response.headers['retry-after'] ?? Number.NaN);
-  const refusal: Refusal = {
-    status: response.status,
-    ...(Number.isFinite(header) ? { retryAfterSeconds: header } : {}),
-  };
-  return new BootstrapError('upstream-refused', `${url} answered ${response.status}`, {
+/** The error for an answer that is not what was asked for; `retry` tries again on 408, 429 and 5xx only. */
+export function refused(url: string, { status, headers }: Pick<HttpResponse, 'status' | 'headers'>): BootstrapError {
+  const seconds = secondsUntilRetry(headers);
+  const refusal: Refusal = { status, ...(Number.isFinite(seconds) ? { retryAfterSeconds: seconds } : {}) };
+  return new BootstrapError('upstream-refused', `${url} answered ${status}`, {
     hint: 'try again later, or name a mirror of the upstreams with --mirror URL',
     cause: refusal,
   });
 }
 
+/** Retry-After is a number or a date, which is taken by the server's own clock: ours may be wrong. NaN: neither. */
+function secondsUntilRetry(headers: HttpResponse['headers']): number {
+  const { 'retry-after': retryAfter = '', date = '' } = headers;
+  return /^\d+$/.test(retryAfter) ? Number(retryAfter) : (Date.parse(retryAfter) - Date.parse(date)) / 1000;
+}
+
 function isFinal(error: BootstrapError): boolean {
-  const refusal = error.cause as Partial<Refusal> | undefined;
-  return error.code === 'upstream-refused' && refusal?.status !== 429 && (refusal?.status ?? 0) < 500;
+  const { status = 0 } = (error.cause as Partial<Refusal> | undefined) ?? {};
+  return error.code === 'upstream-refused' && status !== 408 && status !== 429 && status < 500;
 }
 
 function retryAfterSeconds(error: BootstrapError): number | undefined {
