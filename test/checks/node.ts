@@ -59,21 +59,20 @@ export interface DescribedNode {
 
 const archiveDigest = 'b98f74a0f8522f0a83867178729c1aa70f2158f90c45a2ca8fa791db1c76b303';
 const pluginNames = ['bridge', 'firewall', 'host-local', 'loopback', 'macvlan', 'portmap'];
-const needed = ['bridge', 'firewall', 'host-local', 'loopback', 'portmap'];
 
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** What sha256sum prints of the needed plugins, with another digest for some. */
+/** What sha256sum prints of the plugins, with another digest for some. */
 export function pluginDigests(different: Readonly<Record<string, string | undefined>> = {}): string {
-  return needed
+  return pluginNames
     .map(name => ({ name, digest: name in different ? different[name] : sha256(name) }))
     .flatMap(({ name, digest }) => (digest === undefined ? [] : [`${digest}  /opt/cni/bin/${name}\n`]))
     .join('');
 }
 
-export const digestsQuery = `sha256sum -- ${needed.map(name => `/opt/cni/bin/${name}`).join(' ')}`;
+export const digestsQuery = `sha256sum -- ${pluginNames.map(name => `/opt/cni/bin/${name}`).join(' ')}`;
 
 const bridgeSettings = `net.bridge.bridge-nf-call-arptables = 1
 net.bridge.bridge-nf-call-ip6tables = 1
