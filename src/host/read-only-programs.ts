@@ -14,6 +14,8 @@ const readOnlyPrograms: Readonly<Record<string, Judge>> = {
     args.some(arg => ['install', 'remove', 'purge', 'autoremove'].includes(arg)) &&
     !args.includes('update'),
   consul: only('version'),
+  // Answers no to every question of its own, and fetches nothing.
+  dnf: args => args.includes('--cacheonly') && args.includes('--assumeno') && !args.includes('-y'),
   docker: only('--version'),
   dpkg: startsWith('--get-selections', '--audit'),
   'dpkg-query': startsWith('-W', '--show'),
