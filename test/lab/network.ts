@@ -47,6 +47,10 @@ export async function createNodeNetwork(
   node: { readonly name: string; readonly number: number; readonly interfaces: readonly InterfaceSpec[] },
 ): Promise<void> {
   const namespace = nodeNamespace(id, node.name);
+  // The kernel takes a namespace's interfaces away some time after it: their other ends must not be in the way.
+  for (const link of node.interfaces) {
+    await runCommand(['ip', '-n', labNamespace(id), 'link', 'del', portName(node.number, link.name)], { check: false });
+  }
   await runCommand(['ip', 'netns', 'del', namespace], { check: false });
   await runCommand(['ip', 'netns', 'add', namespace]);
   await ipBatch(
