@@ -1,7 +1,7 @@
 import { BootstrapError } from '../core/errors.ts';
 import type { Host, HostReader, Path } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
-import type { PackageManager } from '../resources/packages.ts';
+import type { PackageManager, Removal } from '../resources/packages.ts';
 import { describeHolder, waitForPackageLock } from './package-lock.ts';
 
 /** Files that apt and dpkg lock while they work. */
@@ -37,6 +37,8 @@ export function apt(sources: readonly Path[]): PackageManager {
     all,
     held,
     install: (host, packages) => install(host, packages, sources),
+    removal,
+    present,
     remove,
     holding: {
       async hold(host, names) {
@@ -179,29 +181,55 @@ async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
   }
 }
 
-/**
- * Removed are `names` and what apt then holds to be no longer needed, but neither what was there before nor what it would
- * already remove now; unless the transaction was cut off, when its leftovers look like that. Nothing is purged: a purge
- * of Docker would take its containers along.
- */
-async function remove(host: Host, names: readonly string[], before: readonly string[]): Promise<void> {
-  const present = [...(await installed(host, names)).keys()];
-  const [unneeded, unneededAfter] = await Promise.all([
+/** Those in any state but gone: also half-installed, or removed with their configuration left. */
+async function present(host: HostReader, names: readonly string[]): Promise<readonly string[]> {
+  if (names.length === 0) return [];
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's own
+  const format = '-f=${Package}\\t${db:Status-Status}\\n';
+  const { stdout } = await host.query(['dpkg-query', '-W', format, ...names]);
+  const found = new Set(rows(stdout).flatMap(([name, status]) => (status === 'not-installed' ? [] : [name])));
+  return names.filter(name => found.has(name));
+}
+
+/** Asks apt what it would do. What it would already remove now, unasked, is not ours to remove. */
+async function removal(host: HostReader, names: readonly string[], before: readonly string[]): Promise<Removal> {
+  const needed: Record<string, readonly string[]> = {};
+  let going = await present(host, names);
+  while (going.length > 0) {
+    const dependents = without(await simulatedRemovals(host, ['remove', ...going]), going);
+    if (dependents.length === 0) break;
+    const kept: Record<string, readonly string[]> = {};
+    for (const name of going) {
+      const by = without(await simulatedRemovals(host, ['remove', name]), going);
+      if (by.length > 0) kept[name] = by;
+    }
+    if (Object.keys(kept).length === 0) break;
+    Object.assign(needed, kept);
+    going = without(going, Object.keys(kept));
+  }
+  const [unneeded, unneededThen] = await Promise.all([
     simulatedRemovals(host, ['autoremove']),
-    simulatedRemovals(host, ['remove', '--auto-remove', ...present]),
+    simulatedRemovals(host, ['remove', '--auto-remove', ...going]),
   ]);
-  const kept = new Set([...before, ...(present.length === names.length ? unneeded : [])]);
-  const unwanted = [...present, ...unneededAfter.filter(name => !kept.has(name) && !present.includes(name))];
-  if (unwanted.length === 0) return;
-  await runUnlocked(host, [
-    'apt-get',
-    'remove',
-    '-y',
-    '-q',
-    '--allow-change-held-packages',
-    ...networkOptions,
-    ...unwanted,
-  ]);
+  return { packages: [...going, ...without(unneededThen, [...going, ...before, ...unneeded])], needed };
+}
+
+/**
+ * A purge of Debian's docker.io deletes all containers and images with a script that its removal leaves among them: data
+ * is not the package manager's to delete.
+ */
+async function remove(host: Host, names: readonly string[]): Promise<void> {
+  const command = (verb: string) => ['apt-get', verb, '-y', '-q', '--allow-change-held-packages', ...networkOptions];
+  await heal(host);
+  if (names.includes('docker.io')) {
+    await runUnlocked(host, [...command('remove'), ...names]);
+    await host.remove('/var/lib/docker/nuke-graph-directory.sh');
+  }
+  await runUnlocked(host, [...command('purge'), ...names]);
+}
+
+function without(names: readonly string[], others: readonly string[]): readonly string[] {
+  return names.filter(name => !others.includes(name));
 }
 
 async function simulatedRemovals(host: HostReader, command: readonly string[]): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 import { BootstrapError } from '../core/errors.ts';
 import type { Host, HostReader, Path } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
-import type { PackageManager } from '../resources/packages.ts';
+import type { PackageManager, Removal } from '../resources/packages.ts';
 import { describeHolder, waitForPackageLock } from './package-lock.ts';
 
 /** Held for the time of a transaction by rpm and, in dnf 5, by dnf itself. dnf 4 waits for another dnf by itself. */
@@ -31,11 +31,23 @@ export function dnf(repository: { readonly id: string; readonly sourceFile: Path
       return new Set(names.filter(name => excluded.includes(name)));
     },
     install: (host, packages) => install(host, packages, repository.id),
+    removal,
+    async present(host, names) {
+      const found = await installed(host, names);
+      return names.filter(name => found.has(name));
+    },
     async remove(host, names) {
-      const present = [...(await installed(host, names)).keys()];
-      if (present.length === 0) return;
-      // What came along and nothing needs any more goes with it: that is dnf's default, said here because it can be off.
-      await runUnlocked(host, ['dnf', '-y', '--setopt=clean_requirements_on_remove=True', 'remove', ...present]);
+      // Nothing but what was announced.
+      await runUnlocked(host, ['dnf', '-y', '--setopt=clean_requirements_on_remove=False', 'remove', ...names]);
+    },
+    keyring: {
+      async keys(host) {
+        const { stdout } = await host.query(['rpm', '-q', '--qf', '%{VERSION}-%{RELEASE}\\n', 'gpg-pubkey']);
+        return stdout.split('\n').filter(line => /^[0-9a-f]+-[0-9a-f]+$/.test(line));
+      },
+      async remove(host, keys) {
+        await host.run(['rpm', '-e', ...keys.map(key => `gpg-pubkey-${key}`)]);
+      },
     },
   };
 }
@@ -56,6 +68,45 @@ async function installed(host: HostReader, names: readonly string[]): Promise<Re
 async function all(host: HostReader): Promise<readonly string[]> {
   const { stdout } = await host.query(['rpm', '-q', '-a', '--qf', '%{NAME}\\n']);
   return [...new Set(stdout.split('\n').filter(name => name !== ''))].sort();
+}
+
+/** Asks dnf what it would do: it lists dependents, and what nothing needs any more, apart. */
+async function removal(host: HostReader, names: readonly string[], before: readonly string[]): Promise<Removal> {
+  const needed: Record<string, readonly string[]> = {};
+  let going = [...(await installed(host, names)).keys()];
+  let transaction = await simulatedRemoval(host, going);
+  while (transaction.dependents.length > 0) {
+    const kept: Record<string, readonly string[]> = {};
+    for (const name of going) {
+      const by = (await simulatedRemoval(host, [name])).dependents.filter(dependent => !going.includes(dependent));
+      if (by.length > 0) kept[name] = by;
+    }
+    if (Object.keys(kept).length === 0) break;
+    Object.assign(needed, kept);
+    going = going.filter(name => kept[name] === undefined);
+    transaction = await simulatedRemoval(host, going);
+  }
+  return { packages: [...going, ...transaction.unneeded.filter(name => !before.includes(name))], needed };
+}
+
+async function simulatedRemoval(host: HostReader, names: readonly string[]) {
+  if (names.length === 0) return { dependents: [], unneeded: [] };
+  const { stdout } = await host.query(
+    ['dnf', '--cacheonly', '--assumeno', '--setopt=clean_requirements_on_remove=True', 'remove', ...names],
+    { timeoutMs: 60_000 },
+  );
+  return {
+    dependents: listedUnder('Removing dependent packages:', stdout),
+    unneeded: listedUnder('Removing unused dependencies:', stdout),
+  };
+}
+
+/** The first word of each indented line after `heading`; dnf 4 and 5 agree on that much. */
+function listedUnder(heading: string, output: string): readonly string[] {
+  const [, list = ''] = output.split(`${heading}\n`);
+  const lines = list.split('\n');
+  const end = lines.findIndex(line => !line.startsWith(' '));
+  return lines.slice(0, end === -1 ? undefined : end).flatMap(line => line.trim().split(/\s+/)[0] ?? []);
 }
 
 /** What the repository's section of its source file excludes. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { BootstrapError } from '../core/errors.ts';
 import type { Change, Host, HostReader, Path, Resource } from '../core/types.ts';
 import { readUnit, type UnitState, unitLog } from '../core/unit.ts';
-import { compareFile, type DesiredFile, type FormerFile, formerFile } from './file.ts';
+import { compareFile, type DesiredFile, type FormerFile, formerFile, restoreFile } from './file.ts';
 
 /** An agent of HashiCorp's as it is to run. */
 export interface AgentSpec {
@@ -62,6 +62,7 @@ export function agent(spec: AgentSpec): Resource {
           kind: 'agent',
           unit: spec.name,
           files: await Promise.all(spec.files.map(({ path }) => formerFile(host, path))),
+          directories: await missingParents(host, spec.files),
           enabled: state.enabled,
           active: running,
         },
@@ -74,6 +75,13 @@ export function agent(spec: AgentSpec): Resource {
       };
     },
   };
+}
+
+/** The folders that will be made for the files. */
+async function missingParents(host: HostReader, files: readonly DesiredFile[]): Promise<readonly Path[]> {
+  const parents = [...new Set(files.map(({ path }) => parentOf(path)))];
+  const there = await Promise.all(parents.map(path => host.stat(path)));
+  return parents.filter((_, at) => there[at] === undefined);
 }
 
 async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: Path): Promise<void> {
@@ -180,12 +188,6 @@ async function rollBack(
       cause,
     },
   );
-}
-
-/** Makes a file what it was, or takes it away if it was not there. */
-export async function restoreFile(host: Host, { path, former }: FormerFile): Promise<void> {
-  if (former === undefined) await host.remove(path);
-  else await host.writeFile(path, Buffer.from(former.contentBase64, 'base64'), former.attributes);
 }
 
 /** Names and contents, so that a configuration that was edited by hand and started by hand is noticed too. */

@@ -1,5 +1,5 @@
 import { digestsOf } from '../core/digests.ts';
-import type { HostReader, Path, Pinned, Resource } from '../core/types.ts';
+import type { FileAttributes, Host, HostReader, Path, Pinned, Resource } from '../core/types.ts';
 
 /** The digests of what an archive brought, as its record keeps them. */
 export interface ArchiveRecord {
@@ -7,6 +7,8 @@ export interface ArchiveRecord {
   readonly sha256: string;
   /** SHA-256 by file name. */
   readonly files: Readonly<Record<string, string>>;
+  /** What somebody else had under these names before, by file name. `saved`: a copy, where the content was another one. */
+  readonly former?: Readonly<Record<string, { readonly attributes: FileAttributes; readonly saved?: Path }>>;
 }
 
 /**
@@ -27,19 +29,61 @@ export function archive(source: Pinned, directory: Path, record: Path): Resource
           damaged.map(file => `${directory}/${file}: not as the archive has it\n`).join('') ||
           `sha256 ${source.sha256}\n`,
         undo: { kind: 'archive', directory, record },
-        async apply(host) {
-          const names = await host.unpack(source, directory);
-          const digests = await digestsOf(
-            host,
-            names.map(name => `${directory}/${name}`),
-          );
-          const files = Object.fromEntries(names.map(name => [name, digests.get(`${directory}/${name}`) ?? '']));
-          const made: ArchiveRecord = { sha256: source.sha256, files };
-          await host.writeFile(record, `${JSON.stringify(made, undefined, 2)}\n`, { mode: 0o600, owner: 'root:root' });
-        },
+        apply: host => place(host, source, directory, record),
       };
     },
   };
+}
+
+/** The record is written before the first file is in its place, so that at any time it names all that is ours. */
+async function place(host: Host, source: Pinned, directory: Path, record: Path): Promise<void> {
+  const stage = `${directory}/.nomad-bootstrap-new`;
+  await host.remove(stage);
+  await host.makeDirectory(stage, { mode: 0o700, owner: 'root:root' });
+  const names = await host.unpack(source, stage);
+  const digests = await digestsOf(
+    host,
+    names.map(name => `${stage}/${name}`),
+  );
+  const files = Object.fromEntries(names.map(name => [name, digests.get(`${stage}/${name}`) ?? '']));
+  const recorded = await readArchiveRecord(host, record);
+  const former = await saveFormer(host, files, directory, recorded, `${record}.former`);
+  const made: ArchiveRecord = { sha256: source.sha256, files, ...(former === undefined ? {} : { former }) };
+  await host.writeFile(record, `${JSON.stringify(made, undefined, 2)}\n`, privateFile);
+  for (const name of names) await host.replace(`${stage}/${name}`, `${directory}/${name}`);
+  for (const name of Object.keys(recorded?.files ?? {})) {
+    if (files[name] === undefined && former?.[name] === undefined) await host.remove(`${directory}/${name}`);
+  }
+  await host.remove(stage);
+}
+
+const privateFile = { mode: 0o600, owner: 'root:root' };
+
+/** Copies what will be overwritten and is not ours. */
+async function saveFormer(
+  host: Host,
+  files: ArchiveRecord['files'],
+  directory: Path,
+  recorded: ArchiveRecord | undefined,
+  copies: Path,
+): Promise<ArchiveRecord['former']> {
+  const former: Record<string, { attributes: FileAttributes; saved?: Path }> = { ...recorded?.former };
+  const foreign = Object.keys(files).filter(name => recorded?.files[name] === undefined);
+  const digests = await digestsOf(
+    host,
+    foreign.map(name => `${directory}/${name}`),
+  );
+  for (const name of foreign) {
+    const path = `${directory}/${name}`;
+    const [stat, content] = await Promise.all([host.stat(path), host.readFile(path)]);
+    if (stat?.kind !== 'file' || content === undefined) continue;
+    const attributes = { mode: stat.mode, owner: stat.owner };
+    former[name] = digests.get(path) === files[name] ? { attributes } : { attributes, saved: `${copies}/${name}` };
+    if (digests.get(path) === files[name]) continue;
+    await host.makeDirectory(copies, { mode: 0o700, owner: 'root:root' });
+    await host.writeFile(`${copies}/${name}`, content, privateFile);
+  }
+  return Object.keys(former).length === 0 ? undefined : former;
 }
 
 /** The record that {@link archive} keeps, or `undefined` when there is none. */

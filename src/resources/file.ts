@@ -1,4 +1,4 @@
-import type { Change, FileAttributes, HostReader, Path, Resource } from '../core/types.ts';
+import type { Change, FileAttributes, Host, HostReader, Path, Resource } from '../core/types.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 /** A file as it is to be. */
@@ -8,10 +8,11 @@ export interface DesiredFile {
   readonly attributes: FileAttributes;
 }
 
-/** A file as it was: content in base64, or `undefined` for a file that was not there. */
+/** A file as it was: content in base64, or where a link pointed; nothing for a file that was not there. */
 export interface FormerFile {
   readonly path: Path;
   readonly former?: { readonly contentBase64: string; readonly attributes: FileAttributes };
+  readonly formerLink?: string;
 }
 
 /** A file of exactly this content, mode and owner. */
@@ -53,7 +54,9 @@ export async function compareFile(host: HostReader, desired: DesiredFile): Promi
 
 /** What the file is now, for the journal. */
 export async function formerFile(host: HostReader, path: Path): Promise<FormerFile> {
-  const [stat, content] = await Promise.all([host.stat(path), host.readFile(path)]);
+  const stat = await host.stat(path);
+  if (stat?.linkTarget !== undefined) return { path, formerLink: stat.linkTarget };
+  const content = stat?.kind === 'file' ? await host.readFile(path) : undefined;
   if (stat === undefined || content === undefined) return { path };
   return {
     path,
@@ -62,6 +65,13 @@ export async function formerFile(host: HostReader, path: Path): Promise<FormerFi
       attributes: { mode: stat.mode, owner: stat.owner },
     },
   };
+}
+
+/** Makes a file what it was, or takes it away if it was not there. */
+export async function restoreFile(host: Host, { path, former, formerLink }: FormerFile): Promise<void> {
+  if (formerLink !== undefined) await host.symlink(path, formerLink);
+  else if (former === undefined) await host.remove(path);
+  else await host.writeFile(path, Buffer.from(former.contentBase64, 'base64'), former.attributes);
 }
 
 function octal(mode: number): string {

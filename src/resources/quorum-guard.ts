@@ -11,25 +11,26 @@ interface Guarded {
 
 /**
  * Asks autopilot whether the cluster can do without this server, and throws `would-lose-quorum` when it cannot. A cluster
- * of one has no quorum to lose, and a cluster that never formed has none either.
+ * of one has no quorum to lose, and a cluster that never formed has none either. `purpose`: what is to be done to it.
  */
 export function quorumGuard(
   product: 'Consul' | 'Nomad',
   api: string,
   target: Guarded,
+  purpose: 'restarted' | 'removed' = 'restarted',
 ): (host: HostReader) => Promise<void> {
   return async host => {
     const { node, force } = target.config;
     if (!node.runsServer || node.expect === 1 || force) return;
     const peers = await json(host, `${api}/v1/status/peers`);
-    if (!Array.isArray(peers) || peers.length === 0) return;
+    if (!Array.isArray(peers) || peers.length <= 1) return;
     const health = await json(host, `${api}/v1/operator/autopilot/health`);
     if (isTolerant(health)) return;
     throw new BootstrapError(
       'would-lose-quorum',
-      `${product} must be restarted on this server, and the cluster cannot do without it now`,
+      `${product} must be ${purpose} on this server, and the cluster cannot do without it now`,
       {
-        hint: `wait until the other servers are healthy (${product.toLowerCase()} operator autopilot health), and change one server at a time; --force restarts it all the same`,
+        hint: `wait until the other servers are healthy (${product.toLowerCase()} operator autopilot health), and change one server at a time; with --force it is ${purpose} all the same`,
       },
     );
   };

@@ -208,39 +208,65 @@ describe('a removal', () => {
   const simulate = (rest: string) =>
     'apt-get -s --allow-change-held-packages -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= ' +
     `-o Debug::NoLocking=true ${rest}`;
-  const removing = (rest: string) => `apt-get remove -y -q --allow-change-held-packages ${network} ${rest}`;
+  const states = `-f=\${Package}\\t\${db:Status-Status}\\n`;
+  const purging = (rest: string) => `apt-get purge -y -q --allow-change-held-packages ${network} ${rest}`;
 
   test('takes along what came along, and nothing that was there before or was unneeded already', async () => {
     const host = aptHost({
-      [`dpkg-query -W ${format} docker.io`]: { stdout: 'docker.io\tinstalled\t26.1\n' },
+      [`dpkg-query -W ${states} docker.io`]: { stdout: 'docker.io\tinstalled\n' },
+      [simulate('remove docker.io')]: { stdout: 'Remv docker.io [26.1]\n' },
       [simulate('autoremove')]: { stdout: 'Remv linux-image-old [6.1]\n' },
       [simulate('remove --auto-remove docker.io')]: {
         stdout: 'Remv docker.io [26.1]\nRemv containerd [1.7]\nRemv iptables [1.8]\nRemv linux-image-old [6.1]\n',
       },
-      [removing('docker.io containerd')]: {},
     });
-    await manager.remove(host, ['docker.io'], ['iptables']);
-    expect(ran(host)).toEqual([removing('docker.io containerd')]);
+    expect(await manager.removal(host, ['docker.io'], ['iptables'])).toEqual({
+      packages: ['docker.io', 'containerd'],
+      needed: {},
+    });
   });
 
-  test('of a transaction that was cut off takes its leftovers', async () => {
+  test('leaves what others need by now, with what that needs, and says who', async () => {
+    const all = ['containerd.io', 'docker-ce', 'nomad'];
     const host = aptHost({
-      [`dpkg-query -W ${format} docker.io`]: { exitCode: 1 },
-      [simulate('autoremove')]: { stdout: 'Remv containerd [1.7]\n' },
-      [simulate('remove --auto-remove')]: { stdout: 'Remv containerd [1.7]\n' },
-      [removing('containerd')]: {},
-    });
-    await manager.remove(host, ['docker.io'], ['iptables']);
-    expect(ran(host)).toEqual([removing('containerd')]);
-  });
-
-  test('of what is not there is nothing', async () => {
-    const host = aptHost({
-      [`dpkg-query -W ${format} docker.io`]: { exitCode: 1 },
+      [`dpkg-query -W ${states} ${all.join(' ')}`]: { stdout: all.map(name => `${name}\tinstalled\n`).join('') },
+      [simulate(`remove ${all.join(' ')}`)]: {
+        stdout: [...all, 'compose'].map(name => `Remv ${name} [1]\n`).join(''),
+      },
+      [simulate('remove containerd.io')]: { stdout: 'Remv docker-ce [1]\nRemv compose [1]\nRemv containerd.io [1]\n' },
+      [simulate('remove docker-ce')]: { stdout: 'Remv compose [1]\nRemv docker-ce [1]\n' },
+      [simulate('remove nomad')]: { stdout: 'Remv nomad [1]\n' },
       [simulate('autoremove')]: {},
-      [simulate('remove --auto-remove')]: {},
+      [simulate('remove --auto-remove nomad')]: { stdout: 'Remv nomad [1]\n' },
     });
-    await manager.remove(host, ['docker.io'], []);
-    expect(host.log).toEqual([]);
+    expect(await manager.removal(host, all, [])).toEqual({
+      packages: ['nomad'],
+      needed: { 'containerd.io': ['compose'], 'docker-ce': ['compose'] },
+    });
+  });
+
+  test('counts what is only half there, and nothing that is not', async () => {
+    const host = aptHost({
+      [`dpkg-query -W ${states} nomad consul`]: { exitCode: 1, stdout: 'nomad\tconfig-files\n' },
+      [simulate('remove nomad')]: {},
+      [simulate('autoremove')]: {},
+      [simulate('remove --auto-remove nomad')]: {},
+    });
+    expect(await manager.removal(host, ['nomad', 'consul'], [])).toEqual({ packages: ['nomad'], needed: {} });
+  });
+
+  test('takes the configuration along, in one transaction', async () => {
+    const host = aptHost({ [purging('nomad libnftnl11')]: {} });
+    await manager.remove(host, ['nomad', 'libnftnl11']);
+    expect(ran(host)).toEqual([purging('nomad libnftnl11')]);
+  });
+
+  test("takes the teeth out of docker.io's purge, which would delete all images", async () => {
+    const nuke = '/var/lib/docker/nuke-graph-directory.sh';
+    const removing = `apt-get remove -y -q --allow-change-held-packages ${network} docker.io`;
+    const host = aptHost({ [removing]: {}, [purging('docker.io')]: {} }, { [nuke]: 'rm -rf' });
+    await manager.remove(host, ['docker.io']);
+    expect(ran(host)).toEqual([removing, 'remove', purging('docker.io')]);
+    expect(host.contents()[nuke]).toBeUndefined();
   });
 });

@@ -104,12 +104,64 @@ describe('an installation', () => {
   });
 });
 
-test('a removal takes what is there and lets dnf take along what nothing needs any more', async () => {
-  const remove = 'dnf -y --setopt=clean_requirements_on_remove=True remove nomad';
-  const host = dnfHost({
-    'rpm -q --qf %{NAME}\\t%{VERSION}-%{RELEASE}\\n nomad consul': { exitCode: 1, stdout: 'nomad\t2.0.5-1\n' },
-    [remove]: {},
+describe('a removal', () => {
+  const query = 'rpm -q --qf %{NAME}\\t%{VERSION}-%{RELEASE}\\n';
+  const simulate = (names: string) =>
+    `dnf --cacheonly --assumeno --setopt=clean_requirements_on_remove=True remove ${names}`;
+  // As dnf 4.23 prints it; dnf 5 has the same headings.
+  const answer = (...sections: readonly string[]) => ({
+    exitCode: 1,
+    stdout: `Dependencies resolved.\n====\n Package Arch Version Repository Size\n====\n${sections.join('')}\nTransaction Summary\n====\nRemove 2 Packages\n`,
   });
-  await manager.remove(host, ['nomad', 'consul'], []);
-  expect(host.log).toEqual([{ kind: 'run', argv: remove.split(' ') }]);
+  const row = (name: string) => ` ${name}   x86_64   1.0-1.el9   @baseos   2.6 M\n`;
+
+  test('takes along what nothing needs any more, but nothing that was there before', async () => {
+    const host = dnfHost({
+      [`${query} docker-ce consul`]: { exitCode: 1, stdout: 'docker-ce\t26.1-1\n' },
+      [simulate('docker-ce')]: answer(
+        `Removing:\n${row('docker-ce')}`,
+        `Removing unused dependencies:\n${row('container-selinux')}${row('libnftnl')}`,
+      ),
+    });
+    expect(await manager.removal(host, ['docker-ce', 'consul'], ['libnftnl'])).toEqual({
+      packages: ['docker-ce', 'container-selinux'],
+      needed: {},
+    });
+  });
+
+  test('leaves what others need by now, and says who', async () => {
+    const host = dnfHost({
+      [`${query} docker-ce nomad`]: { stdout: 'docker-ce\t26.1-1\nnomad\t2.0.5-1\n' },
+      [simulate('docker-ce nomad')]: answer(
+        `Removing:\n${row('docker-ce')}${row('nomad')}`,
+        `Removing dependent packages:\n${row('compose')}`,
+      ),
+      [simulate('docker-ce')]: answer(
+        `Removing:\n${row('docker-ce')}`,
+        `Removing dependent packages:\n${row('compose')}`,
+      ),
+      [simulate('nomad')]: answer(`Removing:\n${row('nomad')}`),
+    });
+    expect(await manager.removal(host, ['docker-ce', 'nomad'], [])).toEqual({
+      packages: ['nomad'],
+      needed: { 'docker-ce': ['compose'] },
+    });
+  });
+
+  test('is of nothing but what was announced', async () => {
+    const remove = 'dnf -y --setopt=clean_requirements_on_remove=False remove nomad consul';
+    const host = dnfHost({ [remove]: {} });
+    await manager.remove(host, ['nomad', 'consul']);
+    expect(host.log).toEqual([{ kind: 'run', argv: remove.split(' ') }]);
+  });
+
+  test("takes keys out of rpm's own store by their ids", async () => {
+    const host = dnfHost({
+      'rpm -q --qf %{VERSION}-%{RELEASE}\\n gpg-pubkey': { stdout: '37f7e902-6b03045e\n06251ae9-6b03045e\n' },
+      'rpm -e gpg-pubkey-37f7e902-6b03045e': {},
+    });
+    expect(await manager.keyring?.keys(host)).toEqual(['37f7e902-6b03045e', '06251ae9-6b03045e']);
+    await manager.keyring?.remove(host, ['37f7e902-6b03045e']);
+    expect(host.log).toEqual([{ kind: 'run', argv: ['rpm', '-e', 'gpg-pubkey-37f7e902-6b03045e'] }]);
+  });
 });

@@ -20,6 +20,8 @@ function memoryManager(present: Readonly<Record<string, string>>, heldNames: rea
       transactions.push(wanted);
       for (const { name, version } of wanted) installed.set(name, version ?? '1');
     },
+    removal: async () => ({ packages: [], needed: {} }),
+    present: async () => [],
     async remove() {},
     holding: {
       async hold(_host, names) {
@@ -57,6 +59,39 @@ test('an uninstallation will take away what was not there before, never what was
     manager: 'apt',
     names: ['consul', 'iptables'],
     before: ['nomad', 'openssl'],
+    existing: { users: [], groups: [], directories: [], files: [] },
+  });
+});
+
+test('what a package could spoil is written down before it comes, with its owners', async () => {
+  const host = fixtureHost({
+    files: {
+      '/etc/passwd': 'root:x:0:0::/root:/bin/bash\nconsul:x:900:900::/:/bin/false\n',
+      '/etc/group': 'root:x:0:\n',
+      '/etc/consul.d/zz-local.hcl': { content: 'x = 1\n', mode: 0o600 },
+      '/etc/consul.d/tls/ca.pem': 'CA\n',
+    },
+    directories: { '/opt/consul': { owner: 'consul:consul', mode: 0o750 } },
+  });
+  const change = await packages(memoryManager({}).manager, wanted).plan(host, none);
+  expect(change?.undo['existing']).toEqual({
+    users: ['consul'],
+    groups: [],
+    directories: [
+      { path: '/etc/consul.d', attributes: { mode: 0o755, owner: 'root:root' } },
+      { path: '/opt/consul', attributes: { mode: 0o750, owner: 'consul:consul' } },
+      { path: '/etc/consul.d/tls', attributes: { mode: 0o755, owner: 'root:root' } },
+    ],
+    files: [
+      {
+        path: '/etc/consul.d/zz-local.hcl',
+        former: { contentBase64: btoa('x = 1\n'), attributes: { mode: 0o600, owner: 'root:root' } },
+      },
+      {
+        path: '/etc/consul.d/tls/ca.pem',
+        former: { contentBase64: btoa('CA\n'), attributes: { mode: 0o644, owner: 'root:root' } },
+      },
+    ],
   });
 });
 
