@@ -70,10 +70,12 @@ async function up(): Promise<number> {
   }
   say();
   const started = performance.now();
-  await onAll(nodes, async ({ role, node }) => {
-    await node.install(executable);
-    await show(node, [...commands[role], ...flags]);
-  });
+  await Promise.all(
+    nodes.map(async ({ role, node }) => {
+      await node.install(executable);
+      await show(node, [...commands[role], ...flags]);
+    }),
+  );
   say(`\nall nodes are bootstrapped, after ${((performance.now() - started) / 1000).toFixed(1)} s`);
 
   for (const { node } of nodes) {
@@ -90,12 +92,6 @@ async function up(): Promise<number> {
   say();
   say(`cluster ${complete ? 'healthy' : 'incomplete'}: ${size} (Nomad ${nomad.real}${kind}, Consul ${consul.real})`);
   return complete ? 0 : 1;
-}
-
-/** Runs `action` for all at the same time, lets all of them end, and throws what the first one threw. */
-async function onAll<T>(members: readonly T[], action: (member: T) => Promise<void>): Promise<void> {
-  const outcomes = await Promise.allSettled(members.map(action));
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
 }
 
 async function show(node: LabNode, argv: readonly string[]): Promise<void> {
@@ -148,7 +144,7 @@ async function main(command: string | undefined): Promise<number> {
   return 0;
 }
 
-process.exitCode = await main(process.argv[2]).catch((error: unknown) => {
+const exitCode = await main(process.argv[2]).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   if (recordedLabs().some(record => record.id === id)) {
     process.stderr.write(
@@ -157,3 +153,4 @@ process.exitCode = await main(process.argv[2]).catch((error: unknown) => {
   }
   return 1;
 });
+process.exit(exitCode); // where one node failed, others may still be waiting for it

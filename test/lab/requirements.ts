@@ -18,6 +18,7 @@ const requiredPrograms: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   nsenter: 'util-linux',
   flock: 'util-linux',
+  python3: 'python3-minimal',
   xz: 'xz-utils',
 };
 

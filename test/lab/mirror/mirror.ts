@@ -87,6 +87,8 @@ export async function startMirror(labId: string): Promise<void> {
       ...['--hashicorp-key-fingerprint', keys.fingerprints.hashicorp],
       ...['--docker-key-fingerprint', keys.fingerprints.docker],
       ...['--cni-sha256', cni.sha256],
+      // Without a real one at hand, an old Consul stands in the repository: it has to be asked for by its number.
+      ...(consul.fallback ? ['--consul-version', consul.version] : []),
     ],
   };
   writeFileSync(path.join(directory, 'mirror.json'), JSON.stringify(settings));

@@ -15,6 +15,8 @@ export interface Agent {
   readonly version: string;
   /** True for the lab's imitation of Nomad, which runs no jobs. Reports that used it say so. */
   readonly standIn: boolean;
+  /** True for what the distribution has, where no agent was given: an old release. */
+  readonly fallback: boolean;
   /** Changes when the executable does. */
   readonly digest: string;
 }
@@ -30,20 +32,27 @@ export async function agents(): Promise<{ readonly nomad: Agent; readonly consul
     const file = path.join(agentsDirectory(), name);
     return existsSync(file) ? file : undefined;
   };
-  const nomad = given('nomad');
+  const [nomad, consul] = [given('nomad'), given('consul')];
   return {
-    nomad: await inspect('nomad', nomad ?? path.join(import.meta.dirname, 'stand-in-nomad.py'), nomad === undefined),
-    consul: await inspect('consul', given('consul') ?? (await distributionConsul()), false),
+    nomad: await inspect('nomad', nomad ?? path.join(import.meta.dirname, 'stand-in-nomad.py'), {
+      standIn: nomad === undefined,
+    }),
+    consul: await inspect('consul', consul ?? (await distributionConsul()), { fallback: consul === undefined }),
   };
 }
 
-async function inspect(name: Agent['name'], file: string, standIn: boolean): Promise<Agent> {
+async function inspect(
+  name: Agent['name'],
+  file: string,
+  origin: Partial<Pick<Agent, 'standIn' | 'fallback'>>,
+): Promise<Agent> {
+  const { standIn = false, fallback = false } = origin;
   const { stdout } = await runCommand(standIn ? ['python3', file, 'version'] : [file, 'version'], {
     timeoutMs: 30_000,
   });
   const version = /^(?:Nomad|Consul) v(\d+\.\d+\.\d+)/m.exec(stdout)?.[1];
   if (version === undefined) throw new Error(`${file} does not say its version: ${stdout}`);
-  return { name, file, version, standIn, digest: contentMark(file) };
+  return { name, file, version, standIn, fallback, digest: contentMark(file) };
 }
 
 /** Small files by content, big ones by size and time: hashing 100 MB at every start would be felt. */
