@@ -28,6 +28,7 @@ const defaultWaitSeconds = 180;
 export async function run(context: CommandContext): Promise<ExitCode> {
   const { host, reporter, settings } = context;
   const startedAt = host.now().getTime();
+  refuseToken(context);
   const target = await targetOf(context);
   await checkFirst(context, target);
 
@@ -50,6 +51,14 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   function report(outcome: 'converged' | 'forming' | 'planned', changes: number, message: string): void {
     reporter.report({ type: 'finished', outcome, changes, message, durationMs: host.now().getTime() - startedAt });
   }
+}
+
+/** Whoever gives a token expects a cluster that it protects, and no role makes one yet. */
+function refuseToken({ token }: CommandContext): void {
+  if (token.given === undefined) return;
+  throw new BootstrapError('settings-conflict', 'a token was given, and this release makes clusters without one only', {
+    hint: 'unset NOMAD_BOOTSTRAP_TOKEN and leave --token-file away; --insecure then says that the cluster is not protected. Nothing was touched.',
+  });
 }
 
 /** What the host is, what it is to be, and what that means today. */
