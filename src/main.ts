@@ -3,7 +3,7 @@
  * Running it again changes nothing. It announces every change before it makes it, it downloads nothing that it cannot
  * verify, and what it made it can take away again.
  */
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import type { Invocation } from './cli.ts';
 import type { TokenSources } from './commands/given-token.ts';
 import { commands } from './commands/index.ts';
@@ -87,11 +87,13 @@ async function runCommand(
     redactor,
     ...(changes ? { log } : {}),
   });
+  const timings = asked.timings === undefined ? undefined : (await import('./reporters/timings.ts')).createTimings();
   const reporter: Reporter = {
     report(event) {
       // What is refused before anything is changed leaves no file behind.
       if (changes && event.type === 'planned') log.open();
       told.report(event);
+      timings?.report(event);
     },
   };
   const abort = new AbortController();
@@ -134,6 +136,10 @@ async function runCommand(
     return exitCodeOf(error);
   } finally {
     told.close();
+    if (timings !== undefined && asked.timings !== undefined) {
+      port.stderr.write(timings.table());
+      await writeFile(asked.timings, timings.trace()).catch((error: Error) => port.stderr.write(`${error.message}\n`));
+    }
     await unlock?.();
     await host.close();
   }

@@ -330,6 +330,14 @@ export const options = {
     describe: 'Print every change with its diff, make none',
     commands: changing,
   }),
+  timings: option({
+    group: 'Run',
+    kind: 'value',
+    schema: z.string().min(1),
+    describe: 'Tell where the time went, and write it to a file that a trace viewer opens',
+    placeholder: 'FILE',
+    commands: [...changing, 'verify'],
+  }),
   format: option({
     group: 'Checks',
     kind: 'value',
