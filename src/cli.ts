@@ -3,6 +3,7 @@ import type { RunnableCommand } from './commands/command.ts';
 import type { Layer } from './config/load.ts';
 import { flagName, namesOf, type OptionName, options } from './config/options.ts';
 import { BootstrapError } from './core/errors.ts';
+import { version } from './version.ts';
 
 /** What a command line asks for. */
 export type Invocation =
@@ -42,11 +43,13 @@ const examples: [string, string][] = [
 /** Understands a command line; judges no value. Throws `bad-usage`. */
 export function parseCommandLine(argv: readonly string[], columns: number): Invocation {
   const [first] = argv;
+  if (first === 'help') return parseCommandLine([...argv.slice(1), '--help'], columns);
   if (first !== undefined && !first.startsWith('-') && first !== 'completion' && !isCommand(first)) {
     throw badUsage(
       `there is no command ${JSON.stringify(first)}; the commands are ${[...Object.keys(commands), 'completion'].join(', ')}`,
     );
   }
+  const { words, switches } = takeSwitchValues(argv);
   let text = '';
   let failure: BootstrapError | undefined;
   const parser = yargs([], '/')
@@ -68,19 +71,24 @@ export function parseCommandLine(argv: readonly string[], columns: number): Invo
     .version(false)
     .option('version', { type: 'boolean', describe: 'Print the version' })
     .help('help', 'Print this help')
+    .alias('help', 'h')
     .completion('completion', 'Print a completion script for bash or zsh')
     .example(examples)
     .epilogue(
       'Every option is also a variable, such as NOMAD_BOOTSTRAP_EXPECT for --expect, and a key of the --config file.',
     )
     .fail((message, error) => {
+      const choices = first !== undefined && isCommand(first) ? actions[first] : undefined;
+      if (choices !== undefined && message?.startsWith('Not enough non-option arguments')) {
+        failure ??= badUsage(`say what ${first} is to do: ${choices.join(', ')}`);
+      }
       failure ??= error instanceof BootstrapError ? error : badUsage(message ?? String(error));
     });
 
   for (const [name, describe] of Object.entries(commands)) {
-    const words = actions[name as RunnableCommand];
-    parser.command(words === undefined ? name : `${name} <action>`, describe, builder => {
-      if (words !== undefined) builder.positional('action', { choices: words, describe: 'What to do' });
+    const choices = actions[name as RunnableCommand];
+    parser.command(choices === undefined ? name : `${name} <action>`, describe, builder => {
+      if (choices !== undefined) builder.positional('action', { choices, describe: 'What to do' });
       for (const option of Object.keys(options) as OptionName[]) {
         if ((options[option].commands as readonly string[]).includes(name))
           builder.option(flagName(option), yargsOption(option));
@@ -89,9 +97,10 @@ export function parseCommandLine(argv: readonly string[], columns: number): Invo
     });
   }
 
-  const parsed = parser.parse([...argv], {}, (_error: unknown, _argv: unknown, output: string) => {
+  const parsed = parser.parse(words, {}, (_error: unknown, _argv: unknown, output: string) => {
     text = output;
   }) as Record<string, unknown> & { _: unknown[] };
+  if (parsed['version'] === true && text === '') return { kind: 'text', text: `nomad-bootstrap ${version}` };
   if (failure !== undefined) throw failure;
   const command = parsed._[0];
   if (text !== '' || typeof command !== 'string' || !isCommand(command))
@@ -101,13 +110,39 @@ export function parseCommandLine(argv: readonly string[], columns: number): Invo
 
   const values: Partial<Record<OptionName, unknown>> = {};
   for (const name of Object.keys(options) as OptionName[]) {
-    const value = namesOf(name)
-      .map(key => parsed[key])
-      .find(given => given !== undefined);
+    const value =
+      switches.get(flagName(name)) ??
+      namesOf(name)
+        .map(key => parsed[key])
+        .find(given => given !== undefined);
     if (value !== undefined) values[name] = value;
   }
   const action = typeof parsed['action'] === 'string' ? parsed['action'] : undefined;
   return { kind: 'command', command, action, layer: { place: name => `--${flagName(name)}`, values } };
+}
+
+/**
+ * Takes the values off switches (`--dry-run=yes`): yargs would make `false` of all but `true`, and run for real. They are
+ * judged with all others.
+ */
+function takeSwitchValues(argv: readonly string[]) {
+  const known = new Set(
+    (Object.keys(options) as OptionName[]).filter(name => options[name].kind === 'switch').map(flagName),
+  );
+  const switches = new Map<string, string>();
+  const end = argv.indexOf('--');
+  const words = argv.map((word, index) => {
+    const [, flag = '', value] = /^--(?<flag>[^=]+)(?:=(?<value>.*))?$/s.exec(word) ?? [];
+    if (end !== -1 && index > end) return word;
+    // yargs looks options up in plain objects, and would find what every object has.
+    if (flag.replace(/^no-/, '') in Object.prototype) throw badUsage(`Unknown argument: ${flag}`);
+    // The last one counts.
+    if (value === undefined) switches.delete(flag.replace(/^no-/, ''));
+    if (value === undefined || !known.has(flag)) return word;
+    switches.set(flag, value);
+    return `--${flag}`;
+  });
+  return { words, switches };
 }
 
 function isCommand(word: string): word is RunnableCommand {
@@ -128,7 +163,7 @@ function yargsOption(name: OptionName) {
 }
 
 function badUsage(message: string): BootstrapError {
-  return new BootstrapError('bad-usage', message.split('\n')[0] ?? message, {
+  return new BootstrapError('bad-usage', message.replaceAll(/\s+/g, ' '), {
     hint: '`nomad-bootstrap --help` lists the commands, `nomad-bootstrap COMMAND --help` the options of one. Nothing was touched.',
   });
 }
