@@ -74,14 +74,15 @@ async function runCommand(
   const { createJournal } = await import('./core/journal.ts');
   const { appendLog, createLogFile } = await import('./host/files.ts');
 
-  const changes = needs.changesHost && asked.dryRun !== true;
+  const changesHost = needs.changesHost(asked);
+  const changes = changesHost && asked.dryRun !== true;
   const log = createLogFile(logPath);
   const redactor = createRedactor();
   const told = createReporter({
     stdout: port.stdout,
     stderr: port.stderr,
     colour: asked.color !== false,
-    json: asked.json === true && needs.changesHost,
+    json: asked.json === true && changesHost,
     quiet: asked.quiet ?? false,
     verbose: asked.verbose ?? false,
     redactor,
@@ -111,7 +112,7 @@ async function runCommand(
   let unlock: (() => Promise<void>) | undefined;
   try {
     if (changes) unlock = await lock(host, reporter, command, asked);
-    if (needs.changesHost) reporter.report({ type: 'run-started', command, version, dryRun: asked.dryRun === true });
+    if (changesHost) reporter.report({ type: 'run-started', command, version, dryRun: asked.dryRun === true });
     // Read under the lock: the run that was waited for may have written it.
     const recorded = needs.root ? await readRecord() : undefined;
     const { run } = await needs.load();

@@ -7,7 +7,7 @@ import { fail, pass } from './health-check.ts';
 
 export interface CanaryOptions {
   /** Any image with busybox in it. Default: {@link canaryImage}. */
-  readonly image?: string;
+  readonly image?: string | undefined;
   /** How long a job may take until it serves, its image included. Default 60. */
   readonly waitSeconds?: number;
 }
@@ -108,8 +108,8 @@ interface Registration {
 
 /** From the scheduler's answer to the job's own. */
 async function follow(host: Host, job: Registration): Promise<Flight> {
-  const deadline = host.now().getTime() + job.waitSeconds * 1000;
   const startedAt = host.now().getTime();
+  const deadline = startedAt + job.waitSeconds * 1000;
   let state = 'not placed yet';
   while (host.now().getTime() < deadline) {
     const allocation = (await allocationsOf(host, job.jobId)).find(({ CreateIndex }) => CreateIndex >= job.index);
@@ -127,6 +127,8 @@ async function follow(host: Host, job: Registration): Promise<Flight> {
     } else {
       state = `${allocation.NodeName}: ${lastEvent(allocation) || 'starting'}`;
     }
+    const waitedSeconds = Math.floor((host.now().getTime() - startedAt) / 1000);
+    host.waiting(`the canary (${job.driver}) does not serve yet`, waitedSeconds);
     await host.sleep(pollMs);
   }
   const imageMissing = job.driver === 'docker' && /image/i.test(state);

@@ -1,20 +1,24 @@
+import type { Settings } from '../config/options.ts';
 import type { Command, RunnableCommand } from './command.ts';
 
 /** What main must know of a command before it loads it. */
 export interface CommandNeeds {
-  /** Changes the host: takes the lock, writes the log. */
-  readonly changesHost: boolean;
+  /** Whether a run with these settings changes the host: it then takes the lock and writes the log. */
+  changesHost(settings: Settings): boolean;
   readonly root: boolean;
   load(): Promise<Command>;
 }
 
+const always = (): boolean => true;
+const never = (): boolean => false;
+
 /** Each is loaded when it is called, so that none pays for the others' libraries. */
 export const commands: Readonly<Record<RunnableCommand, CommandNeeds>> = {
-  server: { changesHost: true, root: true, load: () => import('./bootstrap.ts') },
-  client: { changesHost: true, root: true, load: () => import('./bootstrap.ts') },
-  dev: { changesHost: true, root: true, load: () => import('./bootstrap.ts') },
-  image: { changesHost: true, root: true, load: () => import('./bootstrap.ts') },
-  verify: { changesHost: false, root: true, load: () => import('./verify.ts') },
-  token: { changesHost: false, root: false, load: () => import('./token.ts') },
-  facts: { changesHost: false, root: false, load: () => import('./facts.ts') },
+  server: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
+  client: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
+  dev: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
+  image: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
+  verify: { changesHost: ({ timer }) => timer === true, root: true, load: () => import('./verify.ts') },
+  token: { changesHost: never, root: false, load: () => import('./token.ts') },
+  facts: { changesHost: never, root: false, load: () => import('./facts.ts') },
 };

@@ -1,37 +1,70 @@
+import { runCanary } from '../checks/canary.ts';
 import { healthChecks } from '../checks/index.ts';
+import { converge } from '../core/converge.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
-import { waitUntilHealthy } from '../core/run-checks.ts';
+import { selectChecks, waitUntilHealthy } from '../core/run-checks.ts';
+import type { CheckResult } from '../core/types.ts';
 import { gatherFacts } from '../facts/gather.ts';
 import { platformFor } from '../platforms/index.ts';
 import { renderVerify, verifyReport } from '../reporters/verify.ts';
 import { nagiosExitCode } from '../reporters/verify-nagios.ts';
 import { steps } from '../steps/index.ts';
-import { isNode, type Target } from '../target.ts';
+import { installedProgram, metricsPath, verifyTimer } from '../steps/verify-timer.ts';
+import { isNode, type NodeTarget } from '../target.ts';
 import type { CommandContext } from './command.ts';
 import { driftOf } from './drift.ts';
 
 /** The identity is recorded: the metadata service is asked for the networks' kinds only. */
 const metadataTimeoutMs = 500;
 
-/** `verify`: whether this node, and the cluster as it sees it, is what it should be. Changes nothing. */
+const checks = [...healthChecks, driftOf(steps)];
+
+/**
+ * `verify`: whether this node, and the cluster as it sees it, is what it should be. Changes nothing, but for the canary, which
+ * goes again, and with --timer, which installs a periodic check instead of checking.
+ */
 export async function run(context: CommandContext): Promise<ExitCode> {
-  const { host, reporter, settings, recorded } = context;
+  selectChecks(checks, context.settings);
+  const target = await targetOf(context);
+  return context.settings.timer === true ? installTimer(context, target) : answerWithReport(context, target);
+}
+
+/** What this machine was bootstrapped as. Throws `not-bootstrapped`. */
+async function targetOf({ host, recorded }: CommandContext): Promise<NodeTarget> {
   if (recorded?.config.node === undefined) {
     throw new BootstrapError('not-bootstrapped', 'this machine was not bootstrapped as a node of a cluster', {
       hint: 'run nomad-bootstrap server, client or dev on it first',
     });
   }
   const facts = await gatherFacts(host, { metadataTimeoutMs });
-  const target: Target = {
+  const target = {
     facts,
     platform: platformFor(facts.os),
     config: { ...recorded.config, force: false },
     resolution: recorded.resolution,
   };
   if (!isNode(target)) throw new Error('a recorded node is a node');
+  return target;
+}
 
-  const results = await waitUntilHealthy([...healthChecks, driftOf(steps)], host, target, {
+async function answerWithReport(context: CommandContext, target: NodeTarget): Promise<ExitCode> {
+  const { host, reporter, settings } = context;
+  const results = await checkNode(context, target);
+  const report = verifyReport(target, results);
+  const format = settings.format ?? (settings.json === true ? 'json' : 'text');
+  // Metrics go to a file, what is wrong to the journal of whoever writes it.
+  if (format === 'prometheus') for (const result of results) reporter.report({ type: 'checked', result });
+  context.answer(
+    renderVerify(report, format, { colour: context.colour, verbose: settings.verbose ?? false, now: host.now() }),
+  );
+  if (format === 'nagios') return nagiosExitCode(report) as ExitCode;
+  return report.ok ? exitCodes.converged : exitCodes.failed;
+}
+
+async function checkNode(context: CommandContext, target: NodeTarget): Promise<readonly CheckResult[]> {
+  const { host, reporter, settings } = context;
+  const results = await waitUntilHealthy(checks, host, target, {
     only: settings.only,
     skip: settings.skip,
     waitSeconds: settings.wait ?? 0,
@@ -42,11 +75,25 @@ export async function run(context: CommandContext): Promise<ExitCode> {
         waitedSeconds,
       }),
   });
-  const report = verifyReport(target, results);
-  const format = settings.format ?? (settings.json === true ? 'json' : 'text');
-  context.answer(
-    renderVerify(report, format, { colour: context.colour, verbose: settings.verbose ?? false, now: host.now() }),
-  );
-  if (format === 'nagios') return nagiosExitCode(report) as ExitCode;
-  return report.ok ? exitCodes.converged : exitCodes.failed;
+  if (settings.canary !== true) return results;
+  return [...results, await runCanary(host, target, { image: settings.canaryImage })];
+}
+
+async function installTimer(context: CommandContext, target: NodeTarget): Promise<ExitCode> {
+  const { host, reporter } = context;
+  const startedAt = host.now().getTime();
+  if ((await host.stat(installedProgram)) === undefined) {
+    throw new BootstrapError('preflight-failed', `the timer runs ${installedProgram}, which is not there`, {
+      hint: `put this program there: sudo install -m 0755 nomad-bootstrap ${installedProgram}. Nothing was touched.`,
+    });
+  }
+  const { applied } = await converge({ ...context, steps: [verifyTimer], target });
+  reporter.report({
+    type: 'finished',
+    outcome: 'converged',
+    changes: applied.length,
+    message: `this node is checked every five minutes\nmetrics: ${metricsPath}\nfindings: journalctl -u nomad-bootstrap-verify`,
+    durationMs: host.now().getTime() - startedAt,
+  });
+  return exitCodes.converged;
 }

@@ -365,6 +365,28 @@ export const options = {
     placeholder: 'ID,...',
     commands: ['verify'],
   }),
+  canary: option({
+    group: 'Checks',
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Run a small job through the scheduler as well, and take it away again',
+    commands: ['verify'],
+  }),
+  canaryImage: option({
+    group: 'Checks',
+    kind: 'value',
+    schema: z.string().regex(/^[a-z0-9][A-Za-z0-9._:/@-]{0,255}$/, 'must name a container image'),
+    describe: "Image of that job, with busybox's programs in it (default: busybox, pinned)",
+    placeholder: 'IMAGE',
+    commands: ['verify'],
+  }),
+  timer: option({
+    group: 'Checks',
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: 'Instead of checking now: check every five minutes from now on, with metrics for node_exporter',
+    commands: ['verify'],
+  }),
   json: option({
     group: 'Output',
     kind: 'switch',
