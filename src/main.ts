@@ -3,7 +3,6 @@
  * Running it again changes nothing. It announces every change before it makes it, it downloads nothing that it cannot
  * verify, and what it made it can take away again.
  */
-import { readFile, stat, writeFile } from 'node:fs/promises';
 import type { Invocation } from './cli.ts';
 import type { TokenSources } from './commands/given-token.ts';
 import { commands } from './commands/index.ts';
@@ -13,7 +12,7 @@ import type { Recorded } from './config/record.ts';
 import { BootstrapError } from './core/errors.ts';
 import { type ExitCode, exitCodes, isRefusal } from './core/exit-codes.ts';
 import type { Redactor } from './core/redact.ts';
-import type { Event, Reporter } from './core/types.ts';
+import type { Event, HostReader, Path, Reporter } from './core/types.ts';
 import type { LocalHost } from './host/local-host.ts';
 import type { Output } from './reporters/text.ts';
 import { version } from './version.ts';
@@ -47,14 +46,27 @@ export async function main(port: ProcessPort): Promise<ExitCode> {
     port.stdout.write(invocation.text === '' ? '' : `${invocation.text}\n`);
     return exitCodes.converged;
   } catch (error) {
-    // Without settings there is no reporter yet: JSON is wanted where the command line says so.
     const { createReporter } = await import('./reporters/index.ts');
     const { createRedactor } = await import('./core/redact.ts');
-    const json = port.argv.includes('--json');
-    const reporter = createReporter({ ...port, json, quiet: false, verbose: false, redactor: createRedactor() });
+    const reporter = createReporter({
+      stdout: port.stdout,
+      stderr: port.stderr,
+      colour: !port.argv.includes('--no-color'),
+      json: asksForJson(port),
+      quiet: false,
+      verbose: false,
+      redactor: createRedactor(),
+    });
     reporter.report(failureOf(error));
+    reporter.close();
     return exitCodeOf(error);
   }
+}
+
+/** Whether the command line or the environment ask for JSON, as far as can be told without understanding them. */
+function asksForJson({ argv, environment }: ProcessPort): boolean {
+  const variable = /^(?:true|1|yes)$/.test(environment['NOMAD_BOOTSTRAP_JSON'] ?? '');
+  return argv.some(word => /^--json(?:=(?:true|1|yes))?$/.test(word)) || (variable && !argv.includes('--no-json'));
 }
 
 async function runCommand(
@@ -72,22 +84,24 @@ async function runCommand(
   const { createRedactor } = await import('./core/redact.ts');
   const { createLocalHost } = await import('./host/local-host.ts');
   const { createJournal } = await import('./core/journal.ts');
-  const { appendLog, createLogFile } = await import('./host/files.ts');
+  const { appendLog, createLogFile, saveText } = await import('./host/files.ts');
 
   const changesHost = needs.changesHost(asked);
   const changes = changesHost && asked.dryRun !== true;
   const log = createLogFile(logPath);
   const redactor = createRedactor();
-  const told = createReporter({
-    stdout: port.stdout,
-    stderr: port.stderr,
-    colour: asked.color !== false,
-    json: asked.json === true && changesHost,
-    quiet: asked.quiet ?? false,
-    verbose: asked.verbose ?? false,
-    redactor,
-    ...(changes ? { log } : {}),
-  });
+  const reporterOf = (json: boolean) =>
+    createReporter({
+      stdout: port.stdout,
+      stderr: port.stderr,
+      colour: asked.color !== false,
+      json,
+      quiet: asked.quiet ?? false,
+      verbose: asked.verbose ?? false,
+      redactor,
+      ...(changes ? { log } : {}),
+    });
+  const told = reporterOf(asked.json === true && changesHost);
   const timings = asked.timings === undefined ? undefined : (await import('./reporters/timings.ts')).createTimings();
   const reporter: Reporter = {
     report(event) {
@@ -114,9 +128,9 @@ async function runCommand(
     if (changes) unlock = await lock(host, reporter, command, asked);
     if (changesHost) reporter.report({ type: 'run-started', command, version, dryRun: asked.dryRun === true });
     // Read under the lock: the run that was waited for may have written it.
-    const recorded = needs.root ? await readRecord() : undefined;
+    const recorded = needs.root ? await readRecord(host) : undefined;
     const { run } = await needs.load();
-    return await run({
+    const running = run({
       command,
       action,
       settings: await loadSettings(port, flags, recorded),
@@ -131,24 +145,34 @@ async function runCommand(
       colour: port.stdout.terminal.colour && asked.color !== false,
       answer: text => port.stdout.write(text),
     });
+    // What changes nothing can be left where it is; a canary must be taken away again.
+    const leavable = !changes && asked.canary !== true;
+    return await (leavable ? Promise.race([running, aborted(abort.signal)]) : running);
   } catch (error) {
     if (changes && !isRefusal(exitCodeOf(error))) log.open();
-    reporter.report(failureOf(error));
+    // An answer in JSON is one document, and so is the failure to give it.
+    const teller = asked.json === true && !changesHost ? reporterOf(true) : reporter;
+    teller.report(failureOf(error));
     return exitCodeOf(error);
   } finally {
     told.close();
     if (timings !== undefined && asked.timings !== undefined) {
       port.stderr.write(timings.table());
-      await writeFile(asked.timings, timings.trace()).catch((error: Error) => port.stderr.write(`${error.message}\n`));
+      await saveText(asked.timings, timings.trace()).catch((error: Error) => port.stderr.write(`${error.message}\n`));
     }
     await unlock?.();
     await host.close();
   }
 }
 
-async function readRecord(): Promise<Recorded | undefined> {
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
+}
+
+/** An unreadable record is no reason to take a node for a fresh machine: whatever stops the reading is thrown. */
+async function readRecord(host: HostReader): Promise<Recorded | undefined> {
   const { parseRecord, recordPath } = await import('./config/record.ts');
-  const text = await readFile(recordPath, 'utf8').catch(() => undefined);
+  const text = await host.readText(recordPath);
   return text === undefined ? undefined : parseRecord(text);
 }
 
@@ -158,9 +182,13 @@ async function loadSettings(port: ProcessPort, flags: Layer, recorded?: Recorded
   const { recordedLayer } = await import('./config/record.ts');
   const variables = environmentLayer(port.environment);
   const { config } = mergeLayers([flags, variables]);
-  const file =
-    config === undefined ? [] : [await fileLayer(config, await readFile(config, 'utf8').catch(() => undefined))];
+  const file = config === undefined ? [] : [await fileLayer(config, await readIfPossible(config))];
   return mergeLayers([flags, variables, ...file, ...(recorded === undefined ? [] : [recordedLayer(recorded)])]);
+}
+
+async function readIfPossible(path: Path): Promise<string | undefined> {
+  const { readText } = await import('./host/files.ts');
+  return readText(path).catch(() => undefined);
 }
 
 /** The token where it was given or recorded: a Secret from the first moment, and hidden from every report. */
@@ -178,25 +206,26 @@ async function tokenSources(
   const sources = {
     given:
       tokenFile === undefined ? secret(environment[tokenVariable]) : secret(await readTokenFile(tokenFile, reporter)),
-    recorded: secret(await readFile(tokenPath, 'utf8').catch(() => undefined)),
+    recorded: secret(await readIfPossible(tokenPath)),
   };
   for (const known of [sources.given, sources.recorded]) if (known !== undefined) redactor.add(known);
   return { ...sources, ask: askSecret, hide: redactor.add };
 }
 
-async function readTokenFile(path: string, reporter: Reporter): Promise<string> {
-  try {
-    const { mode } = await stat(path);
-    if ((mode & 0o004) !== 0) {
-      const message = `everyone on this machine can read ${path}, which holds the cluster's token: chmod 600 ${path}`;
-      reporter.report({ type: 'notice', level: 'warning', message });
-    }
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new BootstrapError('bad-setting', `--token-file ${path} cannot be read: ${(error as Error).message}`, {
+async function readTokenFile(path: Path, reporter: Reporter): Promise<string> {
+  const { isReadableByAll, readText } = await import('./host/files.ts');
+  const text = await readText(path).catch((error: Error) => error);
+  if (typeof text !== 'string') {
+    const reason = text?.message ?? 'there is no such file';
+    throw new BootstrapError('bad-setting', `--token-file ${path} cannot be read: ${reason}`, {
       hint: 'name the file that `nomad-bootstrap token create` or `token client` was written to. Nothing was touched.',
     });
   }
+  if (await isReadableByAll(path)) {
+    const message = `everyone on this machine can read ${path}, which holds the cluster's token: chmod 600 ${path}`;
+    reporter.report({ type: 'notice', level: 'warning', message });
+  }
+  return text;
 }
 
 async function lock(

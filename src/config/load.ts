@@ -112,7 +112,10 @@ export async function fileLayer(path: string, text: string | undefined): Promise
   const { parse } = await import('yaml');
   let content: unknown;
   try {
-    content = parse(text) ?? {};
+    // A warning would go past our reporters, straight to the terminal.
+    content = parse(text, { logLevel: 'error' }) ?? {};
+    // A list may hold itself, by an anchor.
+    JSON.stringify(content);
   } catch (error) {
     throw refuse(`the --config file ${path} is not valid YAML: ${(error as Error).message.split('\n')[0]}`, error);
   }

@@ -1,3 +1,4 @@
+import { BootstrapError } from '../core/errors.ts';
 import type { Resolution } from '../resolution/resolution.ts';
 import type { Config } from './config.ts';
 import type { Layer } from './load.ts';
@@ -21,9 +22,23 @@ export function renderRecord({ packages, node }: Config, resolution: Resolution)
   return `${JSON.stringify(recorded, undefined, 2)}\n`;
 }
 
-/** Reads {@link renderRecord}'s text. */
+/** Reads {@link renderRecord}'s text. Throws `record-unreadable` for any other: what a node is, is not guessed. */
 export function parseRecord(text: string): Recorded {
-  return JSON.parse(text) as Recorded;
+  const record = parseJson(text) as Partial<Recorded> | undefined;
+  if (record?.version === 1 && record.config?.packages !== undefined && record.resolution !== undefined) {
+    return record as Recorded;
+  }
+  throw new BootstrapError('record-unreadable', `${recordPath} is not what nomad-bootstrap wrote there`, {
+    hint: 'take a newer release of nomad-bootstrap if one was used here before; else put the file back from a backup, or move it away and give every setting again',
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The recorded settings as the last layer. Versions are not among them: what is installed stays, and is held. */

@@ -68,6 +68,10 @@ export const errorCodes = {
     exitCode: exitCodes.unsupported,
     meaning: 'The command needs a node that was bootstrapped, and this one was not.',
   },
+  'record-unreadable': {
+    exitCode: exitCodes.unsupported,
+    meaning: 'What this node was bootstrapped as was recorded, and the record cannot be understood.',
+  },
   locked: { exitCode: exitCodes.locked, meaning: 'Another run of nomad-bootstrap is under way on this machine.' },
   // Something did not work out.
   unreachable: { exitCode: exitCodes.failed, meaning: 'A server could not be reached.' },

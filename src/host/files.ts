@@ -13,6 +13,7 @@ import {
   stat,
   statfs,
   symlink,
+  writeFile,
 } from 'node:fs/promises';
 import { constants as osConstants } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -31,6 +32,17 @@ export function temporaryPath(path: Path): Path {
 /** The whole content, through links; `undefined` when there is no such file, or something that is none. */
 export async function readWhole(path: Path): Promise<Uint8Array | undefined> {
   return await unlessAbsent(readFile(path));
+}
+
+/** The same as UTF-8 text. */
+export async function readText(path: Path): Promise<string | undefined> {
+  const content = await readWhole(path);
+  return content === undefined ? undefined : new TextDecoder().decode(content);
+}
+
+/** Whether everyone may read the file that the path leads to. */
+export async function isReadableByAll(path: Path): Promise<boolean> {
+  return ((await stat(path)).mode & 0o004) !== 0;
 }
 
 export async function listDirectory(path: Path): Promise<readonly string[] | undefined> {
@@ -153,6 +165,11 @@ async function makeWithParents(path: Path): Promise<void> {
   }
   await chmod(path, 0o755);
   await syncDirectory(dirname(path));
+}
+
+/** Writes a file that the operator asked for, wherever its path leads. */
+export async function saveText(path: Path, text: string): Promise<void> {
+  await writing(path, () => writeFile(path, text));
 }
 
 /** A log that is kept in memory until it is worth a file. */

@@ -11,6 +11,7 @@ import {
   makeDirectory,
   makeSymlink,
   movePath,
+  readText,
   readWhole,
   removePath,
   setAttributes,
@@ -63,10 +64,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     },
     close: http.close,
     readFile: readWhole,
-    async readText(path) {
-      const content = await readWhole(path);
-      return content === undefined ? undefined : new TextDecoder().decode(content);
-    },
+    readText,
     list: listDirectory,
     stat: statPath,
     request: http.request,
