@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { attachLab, isSystem, type Lab, type LabNode, openLab, type System, systems } from './lab.ts';
+import { nodeNames, openNode } from './nodes.ts';
 import { recordedLabs, removeLab, sweepLabs } from './registry.ts';
 
 const help = `Real nodes and a mirror of all upstreams, on this machine. Needs root.
@@ -71,7 +72,7 @@ async function up(args: readonly string[]): Promise<void> {
 function list(): void {
   for (const { id, owner, createdAt } of recordedLabs()) {
     say(`${id}  since ${createdAt}${owner ? `, of process ${owner.pid}` : ''}`);
-    for (const node of attachLab(id).nodes()) say(describe(node));
+    for (const name of nodeNames(id)) say(describe(openNode(id, name)));
   }
 }
 

@@ -1,6 +1,7 @@
 // demo.ts up | down: a cluster on nodes of this machine. SERVERS and CLIENTS choose its size, SYSTEMS the nodes' systems.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { baseFor } from './bases.ts';
 import { attachLab, type Lab, type LabNode, openLab, type System, systems, whyNoLab } from './lab.ts';
 import { recordedLabs, removeLab } from './registry.ts';
 
@@ -50,7 +51,8 @@ async function up(): Promise<number> {
     removeLab(id);
   }
   say('opening the lab (the first time on a machine it makes root file systems and packages: two or three minutes)');
-  const lab = await openLab({ id, keep: true });
+  const bases = [...new Set(cluster.map(({ system }) => system))].map(baseFor); // at the same time as the packages
+  const [lab] = await Promise.all([openLab({ id, keep: true }), ...bases]);
   const { nomad, consul, flags } = lab.mirror.offer;
   const nodes = await Promise.all(
     cluster.map(async ({ name, role, system }) => ({ role, node: await lab.node({ name, system, linode: {} }) })),

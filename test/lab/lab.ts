@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { withLock } from './cache.ts';
 import { labCgroup, makeCgroup } from './cgroups.ts';
 import { forwardPort } from './forward.ts';
 import { type Mirror, openMirror, startMirror } from './mirror/mirror.ts';
@@ -55,7 +56,7 @@ export async function openLab(options: LabOptions = {}): Promise<Lab> {
   const id = options.id ?? randomBytes(3).toString('hex');
   if (!/^[a-z0-9]{1,16}$/.test(id)) throw new Error(`not a lab id: ${id}`);
   await installRequirements();
-  sweepLabs();
+  await withLock('sweep', async () => sweepLabs());
   recordLab({ id, createdAt: new Date().toISOString(), ...(options.keep ? {} : { owner: currentProcess() }) });
   if (!options.keep) removeAtExit(id);
   try {

@@ -1,4 +1,14 @@
-import { chmodSync, copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { madeOnce, recipeDigest } from '../cache.ts';
 import { runCommand } from '../commands.ts';
@@ -39,10 +49,22 @@ export async function dockerSite(): Promise<string> {
     const versions = await collectPrograms(programs);
     const contents = layOut(programs, staging);
     const debian = path.join(staging, 'linux/debian');
+    const debs = path.join(staging, 'debs');
+    mkdirSync(debs);
+    for (const name of Object.keys(pieces)) {
+      const specs = debianReleases.flatMap(({ revision }) => debSpecs(versions, revision));
+      await buildDebs(
+        specs.filter(spec => spec.name === name),
+        contents(name),
+        debs,
+      );
+    }
     for (const { suite, revision } of debianReleases) {
       const pool = path.join(debian, 'dists', suite, 'pool/stable/amd64');
       mkdirSync(pool, { recursive: true });
-      for (const spec of debSpecs(versions, revision)) await buildDebs([spec], contents(spec.name), pool);
+      for (const file of readdirSync(debs).filter(name => name.includes(revision))) {
+        renameSync(path.join(debs, file), path.join(pool, file));
+      }
       const repository = { origin: 'Docker', suites: [suite], component: 'stable', pool: path.relative(debian, pool) };
       await indexAptRepository(debian, repository, keys, 'docker');
     }
