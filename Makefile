@@ -42,7 +42,13 @@ demo-down: node_modules/.installed ## remove that cluster
 
 build: $(executable) ## dist/nomad-bootstrap for this machine
 
-dist: dist/SHA256SUMS ## the executables for amd64 and arm64, compressed, with their checksums
+dist: dist/SHA256SUMS ## the executables for amd64 and arm64, compressed, with their checksums; with RELEASE_URL=... all that is served there
+	$(if $(RELEASE_URL),@$(node) scripts/release.ts dist $(RELEASE_URL))
+
+stackscript: dist/SHA256SUMS ## install.sh and the StackScript for a release at RELEASE_URL=https://...
+	$(if $(RELEASE_URL),,$(error say where the files of dist/ will be served: make stackscript RELEASE_URL=https://...))
+	@$(node) scripts/release.ts dist $(RELEASE_URL)
+	@echo dist/stackscript.sh
 
 clean: ## remove what was built, but not node_modules
 	rm -rf dist .build coverage
@@ -59,7 +65,7 @@ test: setup ## everything: check, and the executable on real nodes in the lab
 coverage: build ## line coverage of src/ by the unit tests
 	@$(node) node_modules/vitest/vitest.mjs run --project unit --coverage
 
-.PHONY: help setup demo demo-down build dist clean check test coverage
+.PHONY: help setup demo demo-down build dist stackscript clean check test coverage
 
 export SERVERS ?= 3
 export CLIENTS ?= 1

@@ -42,7 +42,9 @@ async function buildExecutable(output: string, architecture: Architecture): Prom
 async function assetPaths(): Promise<string[]> {
   const folders = ['templates', 'systemd'].map(folder => readdir(folder, { recursive: true, withFileTypes: true }));
   const files = (await Promise.all(folders)).flat().filter(file => file.isFile());
-  return files.map(file => `${file.parentPath}/${file.name}`).sort();
+  const paths = files.map(file => `${file.parentPath}/${file.name}`);
+  // What a release is made with is not part of what it is.
+  return paths.filter(path => !path.startsWith('templates/release/')).sort();
 }
 
 const [output = 'dist/nomad-bootstrap', architecture = hostArchitecture()] = process.argv.slice(2);
