@@ -9,7 +9,7 @@ export const networks = {
 /** The metadata service's address, as on a Linode. */
 export const metadataAddress = '169.254.169.254';
 
-/** Names that a node's /etc/hosts gives to the mirror: the production upstreams, and the distributions' archives. */
+/** Names that a node's /etc/hosts gives to the mirror: the production upstreams, the distributions' archives, and a web server of one's own. */
 export const mirroredHosts: readonly string[] = [
   'apt.releases.hashicorp.com',
   'rpm.releases.hashicorp.com',
@@ -22,4 +22,5 @@ export const mirroredHosts: readonly string[] = [
   'archive.lab',
   'dnf.lab',
   'mirror.lab',
+  'release.lab',
 ];

@@ -9,8 +9,13 @@ import { gzipSync } from 'node:zlib';
 /** The names under which a release has its executables. */
 export const executableNames = ['nomad-bootstrap-linux-amd64', 'nomad-bootstrap-linux-arm64'] as const;
 
-/** Makes a release folder as `make dist RELEASE_URL=...` does, with this content for the executables of both architectures. */
-export function makeRelease(folder: string, url: string, executable: Buffer): void {
+/** Makes a release folder as `make dist RELEASE_URL=...` does, with this content for every executable. */
+export function makeRelease(
+  folder: string,
+  url: string,
+  executable: Buffer,
+  names: readonly string[] = executableNames,
+): void {
   mkdirSync(folder, { recursive: true });
   const sums: string[] = [];
   const put = (name: string, content: Buffer) => {
@@ -19,7 +24,7 @@ export function makeRelease(folder: string, url: string, executable: Buffer): vo
   };
   const xz = execFileSync('xz', ['-0', '-T0', '-c'], { input: executable, maxBuffer: 2 ** 30 });
   const gz = gzipSync(executable, { level: 1 });
-  for (const name of executableNames) {
+  for (const name of names) {
     put(name, executable);
     put(`${name}.xz`, xz);
     put(`${name}.gz`, gz);

@@ -31,6 +31,8 @@ export interface Offer {
 /** The lab's stand-in for every upstream. */
 export interface Mirror {
   readonly offer: Offer;
+  /** A folder of this machine that the nodes see as https://release.lab, a web server of one's own. */
+  readonly releaseFolder: string;
   /** Every request so far, oldest first. */
   requests(): Promise<readonly RequestRecord[]>;
   forgetRequests(): Promise<void>;
@@ -55,6 +57,7 @@ export async function startMirror(labId: string): Promise<void> {
   ]);
   const certificates = path.join(directory, 'certificates');
   mkdirSync(certificates);
+  mkdirSync(releaseFolder(labId));
   await issueCertificate(certificates, mirroredHosts);
   const site = (host: string) => ({ [host]: path.join(hashicorp, host) });
   const variant = (name: string, host: string) => ({ [host]: path.join(hashicorp, name, host) });
@@ -68,6 +71,7 @@ export async function startMirror(labId: string): Promise<void> {
       'dnf.lab': enterprise.root,
       'github.com': cni.root,
       'release-assets.githubusercontent.com': cni.root,
+      'release.lab': releaseFolder(labId),
     },
     variants: {
       'rotated-key': variant('rotated-key', 'apt.releases.hashicorp.com'),
@@ -107,6 +111,7 @@ export function openMirror(labId: string): Mirror {
     callControl<ReturnType<MirrorControl[K]>>(socketPath(labId), [method, args]);
   return {
     offer: JSON.parse(readFileSync(path.join(labDirectory(labId), 'offer.json'), 'utf8')) as Offer,
+    releaseFolder: releaseFolder(labId),
     requests: () => call('requests'),
     async forgetRequests() {
       await call('forgetRequests');
@@ -124,6 +129,10 @@ export function openMirror(labId: string): Mirror {
       await call('setMetadata', publicAddress, answer);
     },
   };
+}
+
+function releaseFolder(labId: string): string {
+  return path.join(labDirectory(labId), 'release');
 }
 
 function socketPath(labId: string): string {
