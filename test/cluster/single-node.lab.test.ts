@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
+import {
+  bootstrap,
+  complaints,
+  ending,
+  eventsNamed,
+  failure,
+  freshNode,
+  madeTrue,
+  planned,
+  program,
+  verify,
+} from './bootstrap.ts';
+
+const reason = whyNoLab();
+if (reason !== undefined) process.stderr.write(`skipped: test/cluster/single-node.lab.test.ts: ${reason}\n`);
+
+const agents = ['nomad', 'consul', 'docker'];
+
+describe.skipIf(reason !== undefined)('one node by itself', () => {
+  let lab: Lab;
+  let flags: readonly string[];
+
+  beforeAll(async () => {
+    lab = await openLab();
+    flags = lab.mirror.offer.flags;
+  });
+
+  afterAll(() => lab?.close());
+
+  /** Addresses on which a program other than the system's own listens. */
+  const listening = async (node: LabNode) => {
+    const { stdout } = await node.exec(['ss', '-H', '-lntu']);
+    const addresses = stdout.split('\n').flatMap(line => line.trim().split(/\s+/)[4] ?? []);
+    return [...new Set(addresses.map(address => address.slice(0, address.lastIndexOf(':'))))];
+  };
+  const states = async (node: LabNode, question: string) => {
+    const { stdout } = await node.exec(['systemctl', question, ...agents], { check: false });
+    return stdout.trim().split('\n');
+  };
+
+  it('is reachable on loopback only as a development node, and is told how to look at it', async () => {
+    const node = await freshNode(lab, { name: 'dev', system: 'rocky9' });
+    const before = await listening(node);
+
+    const { exitCode, stdout, stderr } = await node.exec([program, 'dev', ...flags], { check: false });
+
+    expect([exitCode, exitCode === 0 ? '' : stderr]).toEqual([0, '']);
+    expect(stdout).toContain('http://127.0.0.1:4646/ui');
+    expect(stdout).toContain('ssh -L 4646:127.0.0.1:4646');
+    expect(stdout).toMatch(/every local user of this machine may run jobs/);
+    const opened = (await listening(node)).filter(address => !before.includes(address));
+    expect(opened.length).toBeGreaterThan(0);
+    expect(opened.filter(address => !/^(127\.|\[::1\])/.test(address))).toEqual([]);
+    const report = await verify(node, ['--wait', '60']);
+    expect([complaints(report), report.report.role]).toEqual([[], 'dev']);
+  });
+
+  it('becomes an image with everything in it and nothing enabled, and then a server without any download', async () => {
+    const node = await freshNode(lab, { name: 'golden', system: 'debian12' });
+    const dryRun = await bootstrap(node, ['image', ...flags, '--dry-run'], { readOnlyRoot: true });
+
+    const image = await bootstrap(node, ['image', ...flags]);
+
+    expect([image.exitCode, failure(image)]).toEqual([0, undefined]);
+    expect(planned(dryRun)).toEqual(madeTrue(image));
+    expect(await states(node, 'is-active')).toEqual(agents.map(() => 'inactive'));
+    expect(await states(node, 'is-enabled')).toEqual(agents.map(() => 'disabled'));
+    expect(
+      (await node.exec(['sysctl', '-n', 'net.bridge.bridge-nf-call-iptables', 'net.ipv4.ip_forward'])).stdout,
+    ).toBe('1\n1\n');
+    expect((await node.exec(['/opt/cni/bin/bridge', '--version'], { check: false })).stderr).toMatch(
+      /CNI bridge plugin/i,
+    );
+    expect((await node.exec(['ls', '-A', '/opt/nomad/data', '/opt/consul'], { check: false })).stdout).not.toMatch(
+      /node-id|raft/,
+    );
+    expect((await bootstrap(node, ['image', ...flags])).exitCode).toBe(0);
+    expect(await states(node, 'is-active')).toEqual(agents.map(() => 'inactive'));
+
+    await node.stop();
+    await node.boot();
+    expect(await states(node, 'is-active')).toEqual(agents.map(() => 'inactive'));
+    await lab.mirror.forgetRequests();
+    const server = await bootstrap(node, ['server', '--insecure', '--with-client', ...flags]);
+
+    expect([server.exitCode, failure(server)]).toEqual([0, undefined]);
+    expect(await lab.mirror.requests()).toEqual([]);
+    expect(complaints(await verify(node))).toEqual([]);
+    expect(await states(node, 'is-enabled')).toEqual(agents.map(() => 'enabled'));
+  });
+
+  it('has one run at a time: a second is told of the first, or waits for it, and goes on where an interrupted one stopped', async () => {
+    const node = await freshNode(lab, { name: 'busy', system: 'debian13' });
+    const line = ['server', '--insecure', '--with-client', ...flags];
+    const lockFile = '/run/nomad-bootstrap.lock';
+
+    const first = bootstrap(node, line);
+    const pid = await waitFor('the first run to install', async () => {
+      const { stdout } = await node.exec(['sh', '-c', `pgrep -x dpkg >/dev/null && cat ${lockFile}`], { check: false });
+      return /process (\d+)/.exec(stdout)?.[1];
+    });
+    const second = await bootstrap(node, line);
+    const third = bootstrap(node, [...line, '--wait-lock', '300']);
+    await node.exec(['kill', '-INT', pid]);
+
+    expect(second.exitCode).toBe(4);
+    expect(failure(second)).toMatchObject({
+      code: 'locked',
+      message: expect.stringContaining(`process ${pid}`),
+      hint: expect.stringContaining('--wait-lock'),
+    });
+    const interrupted = await first;
+    expect([interrupted.exitCode, failure(interrupted)?.code]).toEqual([130, 'interrupted']);
+    expect(madeTrue(interrupted)).not.toContain('agent:nomad');
+    expect(madeTrue(interrupted).filter(id => id.startsWith('packages:'))).not.toEqual([]);
+
+    const waited = await third;
+    expect(eventsNamed(waited, 'waiting').map(({ message }) => message)).toContainEqual(
+      expect.stringContaining(`process ${pid}`),
+    );
+    expect([waited.exitCode, ending(waited)]).toMatchObject([0, { outcome: 'converged' }]);
+    const left = planned(waited);
+    expect(left).toContain('agent:nomad');
+    expect(planned(interrupted)).toEqual(expect.arrayContaining([...left]));
+    expect(left.filter(id => madeTrue(interrupted).includes(id))).toEqual([]);
+    expect(complaints(await verify(node))).toEqual([]);
+    expect((await bootstrap(node, ['server'])).events.at(-1)).toMatchObject({ changes: 0 });
+  });
+});
