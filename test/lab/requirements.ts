@@ -33,20 +33,20 @@ export function whyNoLab(): string | undefined {
   return undefined;
 }
 
-/** Packages to install before a lab can open; empty when nothing is missing. */
-export function missingPackages(): readonly string[] {
+/** Packages to install before a lab can open (or before `programs` can be used); empty when nothing is missing. */
+export function missingPackages(programs = requiredPrograms): readonly string[] {
   const directories = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
-  const missing = Object.entries(requiredPrograms)
+  const missing = Object.entries(programs)
     .filter(([program]) => !directories.some(directory => existsSync(path.join(directory, program))))
     .map(([, name]) => name);
   return [...new Set(missing)];
 }
 
 /** Installs what is missing through this machine's apt. Does nothing, quickly, when everything is there. */
-export async function installRequirements(): Promise<void> {
-  if (missingPackages().length === 0) return;
+export async function installRequirements(programs = requiredPrograms): Promise<void> {
+  if (missingPackages(programs).length === 0) return;
   await withLock('requirements', async () => {
-    const names = missingPackages();
+    const names = missingPackages(programs);
     if (names.length === 0) return;
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } as Record<string, string>;
     await runCommand(['apt-get', 'update', '-q'], { env });
