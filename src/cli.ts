@@ -22,6 +22,7 @@ const commands: Readonly<Record<RunnableCommand, string>> = {
   client: 'Make this node a Consul client and a Nomad client, with Docker and CNI',
   dev: 'Make this machine a single node with both roles, on loopback only',
   image: 'Prepare a machine image: kernel settings, packages and CNI, no identity, nothing enabled',
+  uninstall: 'Take away what was made on this machine; data only with --purge-data',
   verify: 'Tell whether this node, and the cluster as it sees it, is what it should be; changes nothing',
   facts: 'Tell what was found out about this machine',
   token: "Make a cluster's token (create), a client token of it (client), or tell a secret that follows from it (show)",

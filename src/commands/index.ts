@@ -18,6 +18,7 @@ export const commands: Readonly<Record<RunnableCommand, CommandNeeds>> = {
   client: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
   dev: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
   image: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
+  uninstall: { changesHost: always, root: true, load: () => import('./uninstall.ts') },
   verify: { changesHost: ({ timer }) => timer === true, root: true, load: () => import('./verify.ts') },
   token: { changesHost: never, root: false, load: () => import('./token.ts') },
   facts: { changesHost: never, root: false, load: () => import('./facts.ts') },

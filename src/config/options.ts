@@ -1,6 +1,15 @@
 import * as z from 'zod';
 
-export type CommandName = 'server' | 'client' | 'dev' | 'image' | 'verify' | 'facts' | 'token' | 'completion';
+export type CommandName =
+  | 'server'
+  | 'client'
+  | 'dev'
+  | 'image'
+  | 'uninstall'
+  | 'verify'
+  | 'facts'
+  | 'token'
+  | 'completion';
 
 /** One setting: a flag, an environment variable and a key of the --config file at once. */
 interface Option<S extends z.ZodType = z.ZodType> {
@@ -19,7 +28,7 @@ interface Option<S extends z.ZodType = z.ZodType> {
 const cluster: readonly CommandName[] = ['server', 'client'];
 const roles: readonly CommandName[] = ['server', 'client', 'dev'];
 const changing: readonly CommandName[] = ['server', 'client', 'dev', 'image'];
-const all: readonly CommandName[] = ['server', 'client', 'dev', 'image', 'verify', 'facts', 'token'];
+const all: readonly CommandName[] = ['server', 'client', 'dev', 'image', 'uninstall', 'verify', 'facts', 'token'];
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 const hostName =
@@ -296,9 +305,9 @@ export const options = {
     group: 'Run',
     kind: 'value',
     schema: seconds,
-    describe: 'How long to wait for health, in seconds (default: 180; verify: 0)',
+    describe: 'How long to wait for health, in seconds (default: 180; verify: 0); uninstall: for jobs to move away',
     placeholder: 'SECONDS',
-    commands: [...roles, 'verify'],
+    commands: [...roles, 'uninstall', 'verify'],
   }),
   waitFor: option({
     group: 'Run',
@@ -314,21 +323,28 @@ export const options = {
     schema: seconds,
     describe: 'How long to wait for another run to end, in seconds (default: 0)',
     placeholder: 'SECONDS',
-    commands: changing,
+    commands: [...changing, 'uninstall'],
   }),
   force: option({
     group: 'Run',
     kind: 'switch',
     schema: z.boolean(),
-    describe: 'Restart a server even where the cluster could lose its quorum',
-    commands: cluster,
+    describe: 'Restart or remove a server even where the cluster could lose its quorum',
+    commands: [...cluster, 'uninstall'],
   }),
   dryRun: option({
     group: 'Run',
     kind: 'switch',
     schema: z.boolean(),
     describe: 'Print every change with its diff, make none',
-    commands: changing,
+    commands: [...changing, 'uninstall'],
+  }),
+  purgeData: option({
+    group: 'Run',
+    kind: 'switch',
+    schema: z.boolean(),
+    describe: "Delete the agents' data and Docker's images as well",
+    commands: ['uninstall'],
   }),
   timings: option({
     group: 'Run',
@@ -336,7 +352,7 @@ export const options = {
     schema: z.string().min(1),
     describe: 'Tell where the time went, and write it to a file that a trace viewer opens',
     placeholder: 'FILE',
-    commands: [...changing, 'verify'],
+    commands: [...changing, 'uninstall', 'verify'],
   }),
   format: option({
     group: 'Checks',

@@ -72,6 +72,14 @@ export const errorCodes = {
     exitCode: exitCodes.unsupported,
     meaning: 'What this node was bootstrapped as was recorded, and the record cannot be understood.',
   },
+  'journal-missing': {
+    exitCode: exitCodes.unsupported,
+    meaning: 'This machine was bootstrapped, but the journal that says what was made here is gone.',
+  },
+  'journal-unknown': {
+    exitCode: exitCodes.unsupported,
+    meaning: 'The journal was written by a later release, and what it made cannot be taken back by this one.',
+  },
   locked: { exitCode: exitCodes.locked, meaning: 'Another run of nomad-bootstrap is under way on this machine.' },
   // Something did not work out.
   unreachable: { exitCode: exitCodes.failed, meaning: 'A server could not be reached.' },

@@ -90,6 +90,9 @@ async function install(host: Host, packages: readonly PackageVersion[], sources:
     '-q',
     '--no-install-recommends',
     '--no-remove',
+    // apt-get would keep the files, some 150 MB of them.
+    '-o',
+    'APT::Keep-Downloaded-Packages=false',
     ...(heldNames.size > 0 ? ['--allow-change-held-packages'] : []),
     ...networkOptions,
     ...keepConfiguration.flatMap(option => ['-o', `Dpkg::Options::=${option}`]),

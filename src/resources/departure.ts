@@ -5,7 +5,7 @@ import { quorumGuard } from './quorum-guard.ts';
 
 /** How an agent takes leave of its cluster before it is removed. */
 export interface Departure {
-  /** What it will try, for people: "drain". Empty when there is nothing to take leave of. */
+  /** What it will try, for people: `drain`, `leave`. Empty when there is nothing to take leave of. */
   plan(host: HostReader): Promise<readonly string[]>;
   /** Throws `would-lose-quorum` when the cluster cannot do without this server. */
   guard(host: HostReader): Promise<void>;
@@ -35,7 +35,7 @@ export function nomadDeparture(options: DepartureOptions): Departure {
   return {
     async plan(host) {
       const isClient = await exists(host, `${clientState}/client-id`);
-      return [...(isClient ? ['drain'] : []), ...((await isServer(host)) ? ['leave with'] : [])];
+      return [...(isClient ? ['drain'] : []), ...((await isServer(host)) ? ['leave'] : [])];
     },
     async guard(host) {
       await guardServer('Nomad', nomadApi, await isServer(host), options.force)(host);
@@ -54,7 +54,7 @@ export function nomadDeparture(options: DepartureOptions): Departure {
 /** Servers and clients leave alike: a client's node and services go from the catalog at once. */
 export function consulDeparture({ force, remark }: DepartureOptions): Departure {
   return {
-    plan: async () => ['leave with'],
+    plan: async () => ['leave'],
     async guard(host) {
       await guardServer('Consul', consulApi, await exists(host, '/opt/consul/raft'), force)(host);
     },

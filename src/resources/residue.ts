@@ -40,23 +40,21 @@ const residues: Readonly<Record<string, Residue>> = {
   nomad: {
     users: ['nomad'],
     configuration: ['/etc/nomad.d'],
-    directories: ['/usr/share/doc/nomad', '/opt/nomad/data', '/opt/nomad'],
-    // `plugins` and `host_volume_plugins` hold an operator's programs.
+    directories: ['/usr/share/doc/nomad', '/opt/nomad'],
     data: [
+      // Beside these, `plugins` and `host_volume_plugins` hold an operator's programs.
       {
-        path: '/opt/nomad',
-        own: [
-          'alloc_mounts',
-          ...['alloc', 'checkpoint-signature', 'client', 'host_volumes', 'server', 'tmp'].map(name => `data/${name}`),
-        ],
+        path: '/opt/nomad/data',
+        own: ['alloc', 'checkpoint-signature', 'client', 'host_volumes', 'server', 'tmp'],
       },
+      { path: '/opt/nomad/alloc_mounts' },
     ],
     interfaces: ['nomad'],
   },
   consul: {
     users: ['consul'],
     configuration: ['/etc/consul.d'],
-    directories: ['/usr/share/doc/consul', '/opt/consul'],
+    directories: ['/usr/share/doc/consul'],
     data: [
       {
         path: '/opt/consul',

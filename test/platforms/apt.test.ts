@@ -20,7 +20,7 @@ const network = '-o Acquire::Retries=3 -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pt
 const update = `apt-get update -q -o APT::Update::Error-Mode=any ${network}`;
 const updateOurs = `${update} -o Dir::Etc::sourcelist=${ours} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0`;
 const install = (rest: string, changeHeld = '') =>
-  `apt-get install -y -q --no-install-recommends --no-remove ${changeHeld}${network} ` +
+  `apt-get install -y -q --no-install-recommends --no-remove -o APT::Keep-Downloaded-Packages=false ${changeHeld}${network} ` +
   `-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold ${rest}`;
 const locks = 'lslocks --raw --noheadings --notruncate --output PID,MODE,COMMAND,PATH';
 const heal = 'dpkg --force-confdef --force-confold --configure -a';
