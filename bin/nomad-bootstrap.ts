@@ -1,4 +1,5 @@
 /** The only file that touches the process: argv, environment, signals, streams, exit code. */
+import { exitCodes } from '../src/core/exit-codes.ts';
 import { main } from '../src/main.ts';
 import { describeTerminal } from '../src/reporters/terminal.ts';
 
@@ -10,6 +11,14 @@ for (const name of Object.keys(process.env)) {
 
 // Whoever calls a root program does not decide whether it checks certificates.
 delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
+
+// What is made is for others to read unless it says otherwise, whatever the caller's shell has.
+process.umask(0o022);
+
+process.on('uncaughtException', error => {
+  process.stderr.write(`error: this is a bug in nomad-bootstrap: ${error instanceof Error ? error.stack : error}\n`);
+  process.exit(exitCodes.bug);
+});
 
 // A closed terminal or pipe ends no run: it goes on into the log.
 process.on('SIGHUP', () => {});
@@ -26,5 +35,6 @@ main({
     process.on('SIGTERM', listener);
   },
 }).then(exitCode => {
-  process.exitCode = exitCode;
+  // Whatever is still open, such as the answer of a slow server that nobody waits for any more, keeps nobody waiting.
+  process.exit(exitCode);
 });

@@ -147,7 +147,7 @@ describe('a command line', () => {
           expect(error).toMatchObject({ code: 'bad-usage', message: expect.stringMatching(/^.+$/) });
         }
       }),
-      { numRuns: 200 },
+      { numRuns: 150 },
     );
   });
 });
