@@ -1,5 +1,6 @@
 import { readAsset } from '../assets.ts';
 import type { Step } from '../core/types.ts';
+import { compareReleases } from '../resolution/package-version.ts';
 import { agent } from '../resources/agent.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
@@ -39,7 +40,7 @@ export const consul: Step<Target> = {
 };
 
 /** The whole of /etc/consul.d/consul.hcl. */
-export function consulConfig({ config: { node } }: NodeTarget): string {
+export function consulConfig({ config: { node }, resolution }: NodeTarget): string {
   return render(readAsset('templates/consul.hcl.mustache'), {
     name: node.name,
     datacenter: node.datacenter,
@@ -47,6 +48,8 @@ export function consulConfig({ config: { node } }: NodeTarget): string {
     apiOnCluster: node.api === 'cluster',
     isServer: node.runsServer,
     expect: node.expect,
+    // Consul 1.9 renamed it; an older one stops at the new name.
+    hasUiConfig: compareReleases(resolution.consul.version, '1.9.0') >= 0,
     hasJoin: node.join.length > 0,
     join: node.join.map(join => join.address),
   });

@@ -49,7 +49,7 @@ function targetOf(role: string, system: string): NodeTarget {
     facts,
     config: decide(command, settings, undefined, facts),
     platform: {},
-    resolution: {} as Resolution,
+    resolution: { consul: { version: '1.21.4' } } as Resolution,
   } as NodeTarget;
 }
 
@@ -60,6 +60,14 @@ describe.each(Object.keys(systems))('on a %s system', system => {
     await expect(consulConfig(target)).toMatchFileSnapshot(`../golden/config/${system}/${role}.consul.hcl`);
     await expect(nomadConfig(target)).toMatchFileSnapshot(`../golden/config/${system}/${role}.nomad.hcl`);
   });
+});
+
+it('an older Consul gets its web interface under the name that it knows', () => {
+  const target = targetOf('server', 'debian');
+  const older = { ...target, resolution: { consul: { version: '1.8.7' } } as Resolution };
+
+  expect(consulConfig(older)).toContain('\nui = true\n');
+  expect(consulConfig(older)).not.toContain('ui_config');
 });
 
 describe('a value from a user', () => {
