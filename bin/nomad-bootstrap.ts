@@ -15,6 +15,13 @@ delete process.env['NODE_TLS_REJECT_UNAUTHORIZED'];
 // What is made is for others to read unless it says otherwise, whatever the caller's shell has.
 process.umask(0o022);
 
+// Libraries take it badly when they are loaded in a folder that is gone.
+try {
+  process.cwd();
+} catch {
+  process.chdir('/');
+}
+
 process.on('uncaughtException', error => {
   process.stderr.write(`error: this is a bug in nomad-bootstrap: ${error instanceof Error ? error.stack : error}\n`);
   process.exit(exitCodes.bug);
