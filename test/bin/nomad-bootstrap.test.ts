@@ -217,7 +217,7 @@ describe.skipIf(!mayMount)('the executable, as root', () => {
       "$program" verify || test $? = 3
     `;
     const { status, stdout } = await watch(
-      inSandbox(`${refusals}; find /mnt/*/upper /mnt/*/*/upper /run -mindepth 1 -not -name mount`),
+      inSandbox(`${refusals}\nfind /mnt/*/upper /mnt/*/*/upper /run -mindepth 1 -not -name mount`),
     ).result;
 
     expect([status, stdout]).toEqual([0, '']);
