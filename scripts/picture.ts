@@ -28,7 +28,7 @@ try {
   const servers = await Promise.all(['server1', 'server2', 'server3'].map(name => node(name)));
   const client = await node('client1');
   const join = servers.map(server => server.vlanAddress).join(',');
-  const line = `nomad-bootstrap server --insecure --expect 3 --join ${join}`;
+  const line = `nomad-bootstrap server --insecure --network vlan --expect 3 --join ${join}`;
   for (const server of servers.slice(0, 2)) await server.exec([...line.split(' '), ...trust]);
 
   await record(servers[2], {
@@ -39,11 +39,11 @@ try {
   await record(client, {
     name: 'client',
     title: 'nomad-bootstrap makes a client of a cluster; run again, it changes nothing',
-    commands: [`nomad-bootstrap client --insecure --join ${join}`, 'nomad-bootstrap client'],
+    commands: [`nomad-bootstrap client --insecure --network vlan --join ${join}`, 'nomad-bootstrap client'],
   });
 
   async function node(name: string): Promise<LabNode> {
-    const made = await lab.node({ name });
+    const made = await lab.node({ name, linode: {} });
     await made.install(executable);
     return made;
   }
