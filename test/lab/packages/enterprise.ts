@@ -103,15 +103,8 @@ const iptablesSpec: PackageSpec = {
 async function collectIptables(into: string): Promise<void> {
   const work = `${into}.work`;
   mkdirSync(work);
-  const libraries = [
-    'libip4tc2',
-    'libip6tc2',
-    'libmnl0',
-    'libnetfilter-conntrack3',
-    'libnfnetlink0',
-    'libnftnl11',
-    'libxtables12',
-  ];
+  // libmnl and libxtables are on board with ip: they must not go when this package does.
+  const libraries = ['libip4tc2', 'libip6tc2', 'libnetfilter-conntrack3', 'libnfnetlink0', 'libnftnl11'];
   for (const file of await downloadPackages('trixie', ['iptables', ...libraries], work)) {
     await runCommand(['dpkg-deb', '-x', path.join(work, file), into]);
   }
