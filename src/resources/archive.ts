@@ -86,10 +86,17 @@ async function saveFormer(
   return Object.keys(former).length === 0 ? undefined : former;
 }
 
-/** The record that {@link archive} keeps, or `undefined` when there is none. */
+/** The record that {@link archive} keeps, or `undefined` when there is none that can be understood. */
 export async function readArchiveRecord(host: HostReader, record: Path): Promise<ArchiveRecord | undefined> {
-  const text = await host.readText(record);
-  return text === undefined ? undefined : (JSON.parse(text) as ArchiveRecord);
+  try {
+    const found = JSON.parse((await host.readText(record)) ?? 'null') as Partial<ArchiveRecord> | null;
+    return typeof found?.sha256 === 'string' && typeof (found.files ?? '') === 'object'
+      ? (found as ArchiveRecord)
+      : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Names of the recorded files that are missing or have other bytes. */

@@ -68,7 +68,7 @@ export function consulDeparture({ force, remark }: DepartureOptions): Departure 
 
 function guardServer(product: 'Consul' | 'Nomad', api: string, runsServer: boolean, force: boolean) {
   // How many servers were expected once says nothing now: the peers do.
-  return quorumGuard(product, api, { config: { node: { runsServer, expect: 0 }, force } }, 'removed');
+  return quorumGuard(product, api, { config: { node: { runsServer }, force } }, 'removed');
 }
 
 /** The node's own secret is enough for Nomad to let it drain itself, also where access control is on. */

@@ -1,24 +1,47 @@
-import type { FileAttributes, Path, Resource, ResourceId } from '../core/types.ts';
+import { posix } from 'node:path';
+import { BootstrapError } from '../core/errors.ts';
+import type { FileAttributes, FileStat, HostReader, Path, Resource, ResourceId } from '../core/types.ts';
 
 /**
- * A directory with this mode and owner. What lies in it is not touched. `disturbedBy` is a resource whose change may set
- * them anew (a package's own script): then this is announced with it.
+ * A directory with this mode and owner; where the path is a link, the directory that it leads to. What lies in it is not
+ * touched. `disturbedBy` is a resource whose change may set them anew (a package's own script): then this is announced
+ * with it. Anything else in its place is `file-refused`.
  */
 export function directory(path: Path, attributes: FileAttributes, disturbedBy?: ResourceId): Resource {
   return {
     id: `directory:${path}`,
     async plan(host, before) {
-      const stat = await host.stat(path);
-      const right = stat?.kind === 'directory' && stat.mode === attributes.mode && stat.owner === attributes.owner;
+      const { real, stat } = await followed(host, path);
+      if (stat !== undefined && stat.kind !== 'directory') throw inTheWay(real);
+      const right = stat?.mode === attributes.mode && stat.owner === attributes.owner;
       if (right && !(disturbedBy !== undefined && before.has(disturbedBy))) return undefined;
       return {
-        summary: `${stat === undefined ? 'create' : 'set mode and owner of'} ${path}`,
+        summary: `${stat === undefined ? 'create' : 'set mode and owner of'} ${real}`,
         undo:
           stat === undefined
-            ? { kind: 'directory', path }
-            : { kind: 'attributes', path, attributes: { mode: stat.mode, owner: stat.owner } },
-        apply: host => host.makeDirectory(path, attributes),
+            ? { kind: 'directory', path: real }
+            : { kind: 'attributes', path: real, attributes: { mode: stat.mode, owner: stat.owner } },
+        apply: host => host.makeDirectory(real, attributes),
       };
     },
   };
+}
+
+const mostLinks = 8;
+
+/** Where links lead, as when an operator has put the folder on another disk. */
+async function followed(host: HostReader, path: Path): Promise<{ real: Path; stat: FileStat | undefined }> {
+  let real = path;
+  for (let links = 0; links <= mostLinks; links += 1) {
+    const stat = await host.stat(real);
+    if (stat?.linkTarget === undefined) return { real, stat };
+    real = posix.resolve(posix.dirname(real), stat.linkTarget);
+  }
+  throw inTheWay(path);
+}
+
+function inTheWay(path: Path): BootstrapError {
+  return new BootstrapError('file-refused', `${path} must be a directory, and something else is there`, {
+    hint: `look at it (ls -ld ${path}), move it away, then run the same command again`,
+  });
 }

@@ -1,3 +1,4 @@
+import { BootstrapError } from '../core/errors.ts';
 import type { Change, FileAttributes, Host, HostReader, Path, Resource } from '../core/types.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
@@ -15,7 +16,7 @@ export interface FormerFile {
   readonly formerLink?: string;
 }
 
-/** A file of exactly this content, mode and owner. */
+/** A file of exactly this content, mode and owner. It takes the place of a link; a directory in its place is `file-refused`. */
 export function file(path: Path, content: string, attributes: FileAttributes): Resource {
   const desired: DesiredFile = { path, content, attributes };
   return {
@@ -41,9 +42,17 @@ export interface FileDifference {
 /** How the file on the host differs from what it is to be, or `undefined` when it does not. */
 export async function compareFile(host: HostReader, desired: DesiredFile): Promise<FileDifference | undefined> {
   const { path, content, attributes } = desired;
-  const [stat, current] = await Promise.all([host.stat(path), host.readText(path)]);
+  const [stat, bytes] = await Promise.all([host.stat(path), host.readFile(path)]);
   if (stat === undefined) return { verb: 'create', diff: await unifiedDiff(path, undefined, content) };
-  if (stat.kind !== 'file' || current !== content)
+  if (stat.kind !== 'file' && stat.kind !== 'symlink') throw inTheWay(path);
+
+  const current = bytes && new TextDecoder().decode(bytes);
+  if (stat.kind === 'symlink') {
+    const link = `${path}: a link to ${stat.linkTarget} -> a file\n`;
+    return { verb: 'change', diff: link + (current === content ? '' : await unifiedDiff(path, current, content)) };
+  }
+  // By their bytes: text hides a byte order mark.
+  if (bytes === undefined || !Buffer.from(content).equals(bytes))
     return { verb: 'change', diff: await unifiedDiff(path, current, content) };
   if (stat.mode === attributes.mode && stat.owner === attributes.owner) return undefined;
   return {
@@ -72,6 +81,12 @@ export async function restoreFile(host: Host, { path, former, formerLink }: Form
   if (formerLink !== undefined) await host.symlink(path, formerLink);
   else if (former === undefined) await host.remove(path);
   else await host.writeFile(path, Buffer.from(former.contentBase64, 'base64'), former.attributes);
+}
+
+function inTheWay(path: Path): BootstrapError {
+  return new BootstrapError('file-refused', `${path} must be a file, and something else is there`, {
+    hint: `look at it (ls -ld ${path}), move it away, then run the same command again`,
+  });
 }
 
 function octal(mode: number): string {

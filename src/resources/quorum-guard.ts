@@ -4,7 +4,7 @@ import type { HostReader } from '../core/types.ts';
 /** What decides whether a server may go for a moment. */
 interface Guarded {
   readonly config: {
-    readonly node: { readonly runsServer: boolean; readonly expect: number };
+    readonly node: { readonly runsServer: boolean };
     readonly force: boolean;
   };
 }
@@ -21,7 +21,7 @@ export function quorumGuard(
 ): (host: HostReader) => Promise<void> {
   return async host => {
     const { node, force } = target.config;
-    if (!node.runsServer || node.expect === 1 || force) return;
+    if (!node.runsServer || force) return;
     const peers = await json(host, `${api}/v1/status/peers`);
     if (!Array.isArray(peers) || peers.length <= 1) return;
     const health = await json(host, `${api}/v1/operator/autopilot/health`);

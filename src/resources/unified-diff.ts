@@ -17,6 +17,6 @@ export async function unifiedDiff(
     undefined,
     { context: 3 },
   );
-  // The first line is a separator of the library's own.
-  return patch.slice(patch.indexOf('\n') + 1);
+  // Before it come a title and a separator of the library's own.
+  return patch.slice(patch.indexOf('--- '));
 }

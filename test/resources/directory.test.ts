@@ -37,4 +37,43 @@ describe('a directory', () => {
     expect(await resource.plan(host, new Set(['packages:apt']))).toBeDefined();
     expect(await resource.plan(host, none)).toBeUndefined();
   });
+
+  it('may be a link to a directory, which then gets the mode and owner and stays a link', async () => {
+    const host = fixtureHost({
+      directories: { '/mnt/disk/data': { mode: 0o755, owner: 'nomad:nomad' } },
+      symlinks: { '/opt/data': '../mnt/data', '/mnt/data': 'disk/data' },
+    });
+    const resource = directory('/opt/data', attributes);
+
+    const change = await resource.plan(host, none);
+    await change?.apply(host);
+
+    expect(change).toMatchObject({
+      summary: 'set mode and owner of /mnt/disk/data',
+      undo: { kind: 'attributes', path: '/mnt/disk/data' },
+    });
+    expect(await host.stat('/opt/data')).toMatchObject({ kind: 'symlink' });
+    expect(await resource.plan(host, none)).toBeUndefined();
+  });
+
+  it('is made where a link leads to nothing', async () => {
+    const host = fixtureHost({ symlinks: { '/opt/data': '/mnt/data' } });
+    const resource = directory('/opt/data', attributes);
+
+    await (await resource.plan(host, none))?.apply(host);
+
+    expect(await host.stat('/mnt/data')).toMatchObject({ kind: 'directory', ...attributes });
+    expect(await resource.plan(host, none)).toBeUndefined();
+  });
+
+  it('is refused where something else is in its place, before anything is changed', async () => {
+    const host = fixtureHost({ files: { '/opt/data': '' }, symlinks: { '/opt/circle': 'circle' } });
+
+    for (const path of ['/opt/data', '/opt/circle']) {
+      await expect(directory(path, attributes).plan(host, none)).rejects.toMatchObject({
+        code: 'file-refused',
+        message: expect.stringContaining(path),
+      });
+    }
+  });
 });
