@@ -49,7 +49,7 @@ async function ask(host: HostReader, agent: Agent, path: string): Promise<HttpRe
     return await host.request(`${agent.url}${path}`, { timeoutMs });
   } catch (error) {
     if (!(error instanceof BootstrapError) || error.code !== 'unreachable') throw error;
-    const late = /timeout|timed out/i.test(error.message);
+    const late = /no answer within|timeout|timed out/i.test(error.message);
     throw new BootstrapError(
       'agent-silent',
       late

@@ -66,7 +66,7 @@ async function fly(host: Host, target: NodeTarget, options: CanaryOptions): Prom
   }
   return fail(
     imageMissing === '' ? 'no client has a healthy driver for it (docker, exec, raw_exec)' : imageMissing,
-    'nomad node status -self -verbose shows the drivers; an image that is already on the node needs no registry',
+    'name one that can be had, from a registry of your own or already on the node: --canary-image IMAGE; nomad node status -self -verbose shows the drivers',
   );
 }
 

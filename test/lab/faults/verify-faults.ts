@@ -380,8 +380,8 @@ export const verifyFaults: readonly VerifyFault[] = [
   {
     id: 'nomad-rpc-cut',
     title: 'TCP 4647 closed between one server and the others',
-    ask: 'nomadLeader',
-    expect: ['nomad-autopilot'],
+    ask: 'follower',
+    expect: ['nomad-leader'],
     consequences: ['nomad-in-consul'],
     inject: ({ follower }) => silence(follower, 4647),
     heal: ({ follower }) => unsilence(follower),
@@ -389,8 +389,10 @@ export const verifyFaults: readonly VerifyFault[] = [
   {
     id: 'consul-rpc-cut',
     title: 'TCP 8300 closed between one server and the others',
-    ask: 'consulLeader',
-    expect: ['consul-autopilot'],
+    ask: 'follower',
+    expect: ['consul-leader'],
+    // Nomad's own calls to Consul wait for the leader.
+    consequences: ['nomad-in-consul'],
     inject: ({ follower }) => silence(follower, 8300),
     heal: ({ follower }) => unsilence(follower),
   },
