@@ -236,12 +236,13 @@ export function formerAgent(name: AgentName, undoing: Undoing): Resource {
   const former = undoing.made.agents.get(name);
   const going = isGoing(undoing, name);
   const wanted = !going && former !== undefined ? former : { enabled: false, active: false };
-  const paths = [...new Set((former?.files ?? []).map(({ path }) => path))];
+  // The first of a path is the oldest. Of a package that stays, its own stock configuration is put back.
+  const files = (former?.files ?? []).filter((file, at, all) => all.findIndex(({ path }) => path === file.path) === at);
   const departure = undoing.departures[name];
   return {
     id: `agent:${name}`,
     async plan(host) {
-      const [unit, stale] = await Promise.all([readUnit(host, name), staleFiles(host, undoing.made, paths, going)]);
+      const [unit, stale] = await Promise.all([readUnit(host, name), staleFiles(host, undoing.made, files, going)]);
       const up = isUp(unit.activeState);
       const restart = wanted.active && (!up || stale.length > 0);
       const verbs = [
@@ -280,12 +281,13 @@ export function formerAgent(name: AgentName, undoing: Undoing): Resource {
 async function staleFiles(
   host: HostReader,
   made: Made,
-  paths: readonly Path[],
+  files: readonly FormerFile[],
   going: boolean,
 ): Promise<readonly FormerFile[]> {
   const differing: FormerFile[] = [];
-  for (const path of paths) {
-    const wanted = made.files.get(path) ?? { path };
+  for (const file of files) {
+    const { path } = file;
+    const wanted = going ? (made.files.get(path) ?? { path }) : file;
     const now = await formerFile(host, path);
     if (!isSame(now, wanted) && (!going || wasThere(now))) differing.push(going ? { path } : wanted);
   }

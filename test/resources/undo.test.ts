@@ -361,6 +361,13 @@ describe('an agent', () => {
     expect(commandsOf(host)).toEqual(['systemctl restart nomad.service']);
   });
 
+  test('whose package stays has the stock configuration that came with it, and does not run', async () => {
+    const host = node();
+    const target = undoing([transaction(['nomad']), entry(false, 'stock\n')], { staying: new Set(['nomad']) });
+    expect(await carryOut(host, formerAgent('nomad', target))).toBe('stop, disable, reconfigure nomad');
+    expect(host.contents()[config]).toBe('stock\n');
+  });
+
   test('that is what it was is left alone', async () => {
     const host = node({ [config]: 'theirs\n' });
     expect(await carryOut(host, formerAgent('nomad', undoing([entry(true, 'theirs\n')])))).toBeUndefined();
