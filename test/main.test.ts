@@ -17,7 +17,12 @@ const someone = 1000;
 const rootCommands = Object.entries(commands).flatMap(([name, { root }]) => (root ? [name] : []));
 
 /** Runs the program in this process, as this user, and without a terminal. */
-async function run(argv: readonly string[], userId: number, environment: ProcessPort['environment'] = {}) {
+async function run(
+  argv: readonly string[],
+  userId: number,
+  environment: ProcessPort['environment'] = {},
+  onSignal: ProcessPort['onSignal'] = () => {},
+) {
   const written = { stdout: '', stderr: '' };
   const output = (name: 'stdout' | 'stderr') => ({
     terminal: noTerminal,
@@ -31,7 +36,7 @@ async function run(argv: readonly string[], userId: number, environment: Process
     userId,
     stdout: output('stdout'),
     stderr: output('stderr'),
-    onSignal() {},
+    onSignal,
   });
   return { exitCode, ...written };
 }
@@ -167,6 +172,18 @@ describe('bad input', () => {
         hint: expect.any(String),
       }),
     ]);
+  });
+});
+
+describe('a signal', () => {
+  it.each([
+    ['SIGINT', 'interrupted', exitCodes.interrupted],
+    ['SIGTERM', 'terminated', exitCodes.terminated],
+  ] as const)('%s ends at once what changes nothing, however early it comes', async (signal, code, status) => {
+    const { exitCode, stdout, stderr } = await run(['facts', '--json'], someone, {}, listener => listener(signal));
+
+    expect([exitCode, stderr]).toEqual([status, '']);
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'failed', code });
   });
 });
 
