@@ -67,6 +67,8 @@ async function targetOf({ command, host, reporter, settings, recorded }: Command
     metadataTimeoutMs: (recorded === undefined ? identitySeconds : recordedIdentitySeconds) * 1000,
     onWait: waitedSeconds =>
       reporter.report({ type: 'waiting', message: "Linode's metadata service does not answer yet", waitedSeconds }),
+    onWaitForVlan: (address, waitedSeconds) =>
+      reporter.report({ type: 'waiting', message: `no interface has the VLAN address ${address} yet`, waitedSeconds }),
   });
   const platform = supportedPlatform(facts);
   const config = decide(command as Role | 'image', settings, recorded, facts);

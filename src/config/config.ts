@@ -17,6 +17,14 @@ export interface Join {
   readonly address: string;
 }
 
+/** The host name under which `--join vlan` keeps the nodes that it found. Without a dot, so that /etc/hosts is all that is asked. */
+export const vlanPeers = 'nomad-bootstrap-peers';
+
+/** Whether the node finds the others on its own subnet (`--join vlan`). */
+export function joinsOverVlan({ join }: NodeConfig): boolean {
+  return join.some(({ address }) => address === vlanPeers);
+}
+
 export type DockerSource = 'auto' | 'distro' | 'none';
 
 /** What every node gets, whatever its role; all that `image` uses. */

@@ -3,7 +3,15 @@ import { isLinodePrivate } from '../facts/addresses.ts';
 import type { Facts } from '../facts/facts.ts';
 import { cniPlugins } from '../versions.ts';
 import { chooseNetwork } from './choose-network.ts';
-import type { ClusterNetwork, Config, Join, NodeConfig, PackagesConfig, Role } from './config.ts';
+import {
+  type ClusterNetwork,
+  type Config,
+  type Join,
+  type NodeConfig,
+  type PackagesConfig,
+  type Role,
+  vlanPeers,
+} from './config.ts';
 import type { Settings } from './options.ts';
 import type { Recorded } from './record.ts';
 
@@ -75,7 +83,10 @@ function decideClusterNode(role: 'server' | 'client', settings: Settings, facts:
   const identity = decideIdentity(settings, facts);
   const isSelf = (address: string) =>
     address === network.address || address === identity.name || address === facts.hostname;
-  const join: readonly Join[] = (settings.join ?? []).filter(address => !isSelf(address)).map(address => ({ address }));
+  const join: readonly Join[] = (settings.join ?? [])
+    .filter(address => !isSelf(address))
+    .map(address => ({ address: address === 'vlan' ? vlanPeers : address }));
+  if (join.some(({ address }) => address === vlanPeers)) refuseForeignSubnet(network);
   if (role === 'client' && join.length === 0) {
     throw new BootstrapError('join-missing', 'a client must be told which servers to join', {
       hint: 'name one or more with --join ADDRESS,ADDRESS. Nothing was touched.',
@@ -102,6 +113,14 @@ function decideClusterNode(role: 'server' | 'client', settings: Settings, facts:
     ...identity,
     ...decideClient(settings),
   };
+}
+
+/** Discovery tries every address of the subnet, which is for its owner alone to do. */
+function refuseForeignSubnet({ kind, address }: ClusterNetwork): void {
+  if (kind !== 'public' && !isLinodePrivate(address)) return;
+  throw new BootstrapError('bad-setting', `--join vlan: ${address} is on a network that others are on, too`, {
+    hint: "attach a VLAN and name it with --network, or name the servers' addresses with --join. Nothing was touched.",
+  });
 }
 
 function decideIdentity(settings: Settings, facts: Facts): Pick<NodeConfig, 'name' | 'region' | 'datacenter'> {

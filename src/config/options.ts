@@ -75,10 +75,6 @@ const joinTarget = z
   .refine(
     text => ipv4.test(text) || (hostName.test(text) && !/^[\d.]+$/.test(text)),
     'must list IPv4 addresses or host names, without ports',
-  )
-  .refine(
-    text => text !== 'vlan',
-    'must list addresses or host names: finding the servers on the VLAN is not in this release',
   );
 const nodeAttribute = z
   .string()
@@ -103,7 +99,8 @@ export const options = {
     group: 'Cluster',
     kind: 'list',
     schema: z.array(joinTarget).min(1, 'must name at least one server'),
-    describe: "Servers to join, by address or name; the node's own is left out",
+    describe:
+      "Servers to join, by address or name, the node's own is left out; or `vlan`: found on the VLAN's own subnet",
     placeholder: 'A,B,...',
     alias: 'retry-join',
     commands: cluster,

@@ -1,6 +1,6 @@
 import { BootstrapError } from '../core/errors.ts';
 import type { Resolution } from '../resolution/resolution.ts';
-import type { Config } from './config.ts';
+import { type Config, vlanPeers } from './config.ts';
 import type { Layer } from './load.ts';
 import type { OptionName } from './options.ts';
 
@@ -54,7 +54,9 @@ export function recordedLayer({ config: { packages, node } }: Recorded): Layer {
   if (node !== undefined) {
     Object.assign(values, {
       ...(node.runsServer && node.role === 'server' ? { expect: node.expect, withClient: node.runsClient } : {}),
-      ...(node.join.length > 0 ? { join: node.join.map(({ address }) => address) } : {}),
+      ...(node.join.length > 0
+        ? { join: node.join.map(({ address }) => (address === vlanPeers ? 'vlan' : address)) }
+        : {}),
       name: node.name,
       region: node.region,
       datacenter: node.datacenter,

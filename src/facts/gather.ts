@@ -3,7 +3,7 @@ import { candidateAddresses } from './candidates.ts';
 import type { Architecture, Facts } from './facts.ts';
 import { readInstalledAgents } from './installed.ts';
 import { readCgroups, readKernel } from './kernel.ts';
-import { identifyLinode, type LinodeOptions } from './linode.ts';
+import { identifyLinode, type LinodeOptions, untilVlanIsUp } from './linode.ts';
 import { parseOsRelease } from './os-release.ts';
 
 const bytesPerMiB = 2 ** 20;
@@ -18,7 +18,6 @@ const architectures: Readonly<Record<string, Architecture>> = { x86_64: 'amd64',
  */
 export async function gatherFacts(host: HostReader, options: LinodeOptions): Promise<Facts> {
   const machine = host.machine();
-  const addresses = host.addresses();
   const [os, hostname, kernel, cgroups, memory, cpuCount, space, systemd, selinux, firewall, installed, linode] =
     await Promise.all([
       readOsRelease(host),
@@ -35,6 +34,8 @@ export async function gatherFacts(host: HostReader, options: LinodeOptions): Pro
       readInstalledAgents(host),
       identifyLinode(host, options),
     ]);
+  await untilVlanIsUp(host, linode?.metadata, options);
+  const addresses = host.addresses();
   return Object.freeze({
     os,
     architecture: architectures[machine],

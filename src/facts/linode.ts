@@ -12,6 +12,8 @@ export interface LinodeOptions {
   readonly metadataTimeoutMs: number;
   /** Called before each further attempt. */
   readonly onWait?: (waitedSeconds: number) => void;
+  /** Called before each further look for a VLAN address that the metadata names and no interface has yet. */
+  readonly onWaitForVlan?: (address: string, waitedSeconds: number) => void;
 }
 
 /** One attempt; a service that answers at all does so within milliseconds. */
@@ -59,6 +61,29 @@ async function askMetadata(
     const metadata = await host.linodeMetadata(Math.min(attemptMs, remainingMs));
     if (metadata !== undefined && isOwn(metadata.id)) return metadata;
     await host.sleep(Math.min(pauseMs, remainingMs));
+  }
+}
+
+/**
+ * Waits until the interfaces have the VLAN addresses that the metadata names, at most as long as the metadata itself may take: a
+ * VLAN can come up later in a first boot than the rest of the network.
+ */
+export async function untilVlanIsUp(
+  host: HostReader,
+  metadata: LinodeMetadata | undefined,
+  { metadataTimeoutMs, onWaitForVlan }: LinodeOptions,
+): Promise<void> {
+  const named = (metadata?.interfaces ?? []).flatMap(({ purpose, ipamAddress }) =>
+    purpose === 'vlan' && ipamAddress !== undefined ? [ipamAddress.replace(/\/\d+$/, '')] : [],
+  );
+  const startedAt = host.now().getTime();
+  for (;;) {
+    const present = host.addresses().map(({ address }) => address);
+    const missing = named.find(address => !present.includes(address));
+    const waitedMs = host.now().getTime() - startedAt;
+    if (missing === undefined || waitedMs >= metadataTimeoutMs) return;
+    if (waitedMs > 0) onWaitForVlan?.(missing, Math.round(waitedMs / 1000));
+    await host.sleep(Math.min(pauseMs, metadataTimeoutMs - waitedMs));
   }
 }
 

@@ -6,6 +6,7 @@ import { docker } from './docker.ts';
 import { kernel } from './kernel.ts';
 import { nomad } from './nomad.ts';
 import { packages } from './packages.ts';
+import { peers } from './peers.ts';
 import { record } from './record.ts';
 import { repositories } from './repositories.ts';
 
@@ -16,6 +17,7 @@ export const steps: readonly Step<Target>[] = [
   packages,
   cniPlugins,
   docker,
+  peers,
   consul,
   nomad,
   record,

@@ -1,4 +1,5 @@
 import { readAsset } from '../assets.ts';
+import { joinsOverVlan } from '../config/config.ts';
 import type { Step } from '../core/types.ts';
 import { agent } from '../resources/agent.ts';
 import { directory } from '../resources/directory.ts';
@@ -61,7 +62,8 @@ export function nomadConfig({ facts, config: { node, packages } }: NodeTarget): 
     isClient: node.runsClient,
     expect: node.expect,
     hasJoin: node.join.length > 0,
-    joinsServers: !node.runsServer && node.join.length > 0,
+    // A client would take the first of the discovered nodes for a server: it asks Consul which are.
+    joinsServers: !node.runsServer && node.join.length > 0 && !joinsOverVlan(node),
     join: node.join.map(join => join.address),
     nodePool: node.nodePool,
     nodeClass: node.nodeClass,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { LinodeMetadata } from '../../src/core/types.ts';
-import { identifyLinode, parseInstanceData } from '../../src/facts/linode.ts';
+import type { InterfaceAddress, LinodeMetadata } from '../../src/core/types.ts';
+import { identifyLinode, parseInstanceData, untilVlanIsUp } from '../../src/facts/linode.ts';
 import { type FixtureDescription, fixtureHost } from '../support/fixture-host.ts';
 
 const metadata: LinodeMetadata = {
@@ -92,4 +92,38 @@ test.each([
   ['no instance data', '{"v1":{"cloud_name":"akamai"},"ds":{"meta_data":null}}'],
 ])("cloud-init's data is not used when it is %s", (_, json) => {
   expect(parseInstanceData(json)).toBeUndefined();
+});
+
+describe('a VLAN address that the metadata names', () => {
+  const announced: LinodeMetadata = {
+    ...metadata,
+    interfaces: [{ purpose: 'public' }, { purpose: 'vlan', label: 'nomad', ipamAddress: '10.0.0.11/24' }],
+  };
+  const vlan: InterfaceAddress = { interface: 'eth1', address: '10.0.0.11', prefixLength: 24, family: 4 };
+
+  async function wait(upAfterSeconds: number, named = announced) {
+    const fixture = fixtureHost({});
+    const startedAt = fixture.now().getTime();
+    const waitedMs = () => fixture.now().getTime() - startedAt;
+    const host = { ...fixture, addresses: () => (waitedMs() >= upAfterSeconds * 1000 ? [vlan] : []) };
+    const waits: string[] = [];
+    await untilVlanIsUp(host, named, {
+      metadataTimeoutMs: 5_000,
+      onWaitForVlan: (address, seconds) => waits.push(`${address} ${seconds}`),
+    });
+    return { waits, waitedMs: waitedMs() };
+  }
+
+  test('is waited for until an interface has it', async () => {
+    expect(await wait(2)).toEqual({ waits: ['10.0.0.11 1'], waitedMs: 2_000 });
+    expect(await wait(0)).toEqual({ waits: [], waitedMs: 0 });
+  });
+
+  test('is waited for no longer than the metadata may take', async () => {
+    expect((await wait(60)).waitedMs).toBe(5_000);
+  });
+
+  test('is not waited for where none is named', async () => {
+    expect((await wait(60, metadata)).waitedMs).toBe(0);
+  });
 });
