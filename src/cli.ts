@@ -20,6 +20,7 @@ export type Invocation =
 const commands: Readonly<Record<RunnableCommand, string>> = {
   server: 'Make this node a Consul server and a Nomad server',
   client: 'Make this node a Consul client and a Nomad client, with Docker and CNI',
+  auto: "Make this node what its Linode's tags say (nomad-server, nomad-client), or what it was made before",
   dev: 'Make this machine a single node with both roles, on loopback only',
   image: 'Prepare a machine image: kernel settings, packages and CNI, no identity, nothing enabled',
   uninstall: 'Take away what was made on this machine; data only with --purge-data',

@@ -3,6 +3,7 @@ import { healthChecks } from '../checks/index.ts';
 import { dryRunPreflight, preflight } from '../checks/preflight/index.ts';
 import type { Role } from '../config/config.ts';
 import { decide } from '../config/decide.ts';
+import { decideRole } from '../config/tags.ts';
 import { converge, planAll } from '../core/converge.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
@@ -24,7 +25,7 @@ const identitySeconds = 60;
 const recordedIdentitySeconds = 2;
 const defaultWaitSeconds = 180;
 
-/** `server`, `client`, `dev` and `image`: brings this host to the state that its settings describe. */
+/** `server`, `client`, `auto`, `dev` and `image`: brings this host to the state that its settings describe. */
 export async function run(context: CommandContext): Promise<ExitCode> {
   const { host, reporter, settings } = context;
   const startedAt = host.now().getTime();
@@ -71,7 +72,9 @@ async function targetOf({ command, host, reporter, settings, recorded }: Command
       reporter.report({ type: 'waiting', message: `no interface has the VLAN address ${address} yet`, waitedSeconds }),
   });
   const platform = supportedPlatform(facts);
-  const config = decide(command as Role | 'image', settings, recorded, facts);
+  const wanted =
+    command === 'auto' ? decideRole(settings, recorded, facts) : { role: command as Role | 'image', settings };
+  const config = decide(wanted.role, wanted.settings, recorded, facts);
   for (const message of remarks(config)) reporter.report({ type: 'notice', level: 'warning', message });
   const resolution = await resolve(host, facts, config, platform, recorded?.resolution);
   if (resolution.hashicorp.fallback && recorded === undefined) {

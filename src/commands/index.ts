@@ -16,6 +16,7 @@ const never = (): boolean => false;
 export const commands: Readonly<Record<RunnableCommand, CommandNeeds>> = {
   server: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
   client: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
+  auto: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
   dev: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
   image: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
   uninstall: { changesHost: always, root: true, load: () => import('./uninstall.ts') },

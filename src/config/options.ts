@@ -3,6 +3,7 @@ import * as z from 'zod';
 export type CommandName =
   | 'server'
   | 'client'
+  | 'auto'
   | 'dev'
   | 'image'
   | 'uninstall'
@@ -25,10 +26,10 @@ interface Option<S extends z.ZodType = z.ZodType> {
   readonly commands: readonly CommandName[];
 }
 
-const cluster: readonly CommandName[] = ['server', 'client'];
-const roles: readonly CommandName[] = ['server', 'client', 'dev'];
-const changing: readonly CommandName[] = ['server', 'client', 'dev', 'image'];
-const all: readonly CommandName[] = ['server', 'client', 'dev', 'image', 'uninstall', 'verify', 'facts', 'token'];
+const cluster: readonly CommandName[] = ['server', 'client', 'auto'];
+const roles: readonly CommandName[] = ['server', 'client', 'auto', 'dev'];
+const changing: readonly CommandName[] = ['server', 'client', 'auto', 'dev', 'image'];
+const all: readonly CommandName[] = ['server', 'client', 'auto', 'dev', 'image', 'uninstall', 'verify', 'facts', 'token'];
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 const hostName =
@@ -93,7 +94,7 @@ export const options = {
     describe: 'Number of servers in the cluster (1 where no --join is given)',
     placeholder: 'N',
     alias: 'bootstrap-expect',
-    commands: ['server'],
+    commands: ['server', 'auto'],
   }),
   join: option({
     group: 'Cluster',
@@ -110,7 +111,7 @@ export const options = {
     kind: 'switch',
     schema: z.boolean(),
     describe: 'The server runs jobs as well',
-    commands: ['server'],
+    commands: ['server', 'auto'],
   }),
   name: option({
     group: 'Cluster',

@@ -20,6 +20,10 @@ export const errorCodes = {
     meaning: 'A server that joins others was not told how many servers there will be.',
   },
   'join-missing': { exitCode: exitCodes.usage, meaning: 'A client was not told which servers to join.' },
+  'role-unknown': {
+    exitCode: exitCodes.usage,
+    meaning: 'Nothing says what `auto` is to make of this machine: neither tags of a Linode nor an earlier run.',
+  },
   'insecure-not-said': {
     exitCode: exitCodes.usage,
     meaning:

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
@@ -10,6 +10,8 @@ if (reason !== undefined) process.stderr.write(`skipped: test/release/stackscrip
 
 const servers = ['server1', 'server2', 'server3'];
 const clients = ['client1', 'client2', 'client3'];
+/** Seconds within which the nodes begin, each at a random moment. */
+const spread = Number(process.env['FIRST_BOOT_SPREAD'] ?? 0);
 
 describe.skipIf(reason !== undefined)('six Linodes with a StackScript that names no address, on a VLAN', () => {
   let lab: Lab;
@@ -22,22 +24,28 @@ describe.skipIf(reason !== undefined)('six Linodes with a StackScript that names
     makeRelease(folder, 'https://release.lab', readFileSync('dist/nomad-bootstrap'), ['nomad-bootstrap-linux-amd64']);
     nodes = [];
     for (const name of [...servers, ...clients]) {
-      const node = await lab.unbootedNode({ name, linode: {} });
-      giveStackScript(node, path.join(folder, 'stackscript.sh'), {
-        ROLE: servers.includes(name) ? 'server' : 'client',
-        EXPECT: '3',
-        JOIN: 'vlan',
-        NETWORK: 'vlan',
-        INSECURE: 'yes',
-        EXTRA: ['--docker', 'none', '--wait', '300', ...lab.mirror.offer.flags].join(' '),
-      });
+      const node = await lab.unbootedNode({ name, linode: { tags: name === 'client3' ? ['nomad-client'] : [] } });
+      giveStackScript(
+        node,
+        path.join(folder, 'stackscript.sh'),
+        {
+          ROLE: name === 'client3' ? 'auto' : servers.includes(name) ? 'server' : 'client',
+          EXPECT: '3',
+          JOIN: 'vlan',
+          NETWORK: 'vlan',
+          INSECURE: 'yes',
+          EXTRA: ['--docker', 'none', '--wait', '300', ...lab.mirror.offer.flags].join(' '),
+        },
+        Math.round(Math.random() * spread),
+      );
       nodes.push(node);
     }
     // One of them gets its VLAN half a minute late.
-    await Promise.all(nodes.map(node => node.boot()));
     const late = nodes[1] as LabNode;
-    await late.exec(['ip', 'address', 'flush', 'dev', 'eth1']);
-    setTimeout(() => void late.exec(['ip', 'address', 'add', `${late.vlanAddress}/24`, 'dev', 'eth1']), 30_000);
+    rmSync(path.join(late.root, 'etc/systemd/network/06-eth1.network'));
+    await Promise.all(nodes.map(node => node.boot()));
+    const giveAddress = `ip link set eth1 up; ip address add ${late.vlanAddress}/24 dev eth1`;
+    setTimeout(() => void late.exec(['sh', '-c', giveAddress]), 30_000);
   });
   afterAll(() => lab?.close());
 
