@@ -103,12 +103,13 @@ function labHandle(id: string): Lab {
 }
 
 /** What Linode's metadata service knows about a node. */
-function linodeInstance(node: LabNode, { id, label, region, tags }: Required<LinodeSpec>): LinodeInstance {
+function linodeInstance(node: LabNode, { id, label, region, tags, userData }: Required<LinodeSpec>): LinodeInstance {
   return {
     id,
     label,
     region,
     tags,
+    userData,
     type: 'g6-standard-2',
     interfaces: node.interfaces.map(({ network, addresses }) =>
       network === 'vlan'

@@ -35,6 +35,8 @@ export interface LinodeSpec {
   readonly label?: string;
   readonly region?: string;
   readonly tags?: readonly string[];
+  /** Default: none. */
+  readonly userData?: string;
 }
 
 /** A node as it is on record: what another process needs to use it. */
@@ -52,7 +54,14 @@ export interface NodeRecord {
 export function nodeRecord(number: number, spec: NodeSpec): NodeRecord {
   const name = spec.name ?? `node${number}`;
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(name)) throw new Error(`not a node name: ${name}`);
-  const linode = spec.linode && { id: 1_000_000 + number, label: name, region: 'us-east', tags: [], ...spec.linode };
+  const linode = spec.linode && {
+    id: 1_000_000 + number,
+    label: name,
+    region: 'us-east',
+    tags: [],
+    userData: '',
+    ...spec.linode,
+  };
   return {
     name,
     number,
