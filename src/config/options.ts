@@ -29,7 +29,17 @@ interface Option<S extends z.ZodType = z.ZodType> {
 const cluster: readonly CommandName[] = ['server', 'client', 'auto'];
 const roles: readonly CommandName[] = ['server', 'client', 'auto', 'dev'];
 const changing: readonly CommandName[] = ['server', 'client', 'auto', 'dev', 'image'];
-const all: readonly CommandName[] = ['server', 'client', 'auto', 'dev', 'image', 'uninstall', 'verify', 'facts', 'token'];
+const all: readonly CommandName[] = [
+  'server',
+  'client',
+  'auto',
+  'dev',
+  'image',
+  'uninstall',
+  'verify',
+  'facts',
+  'token',
+];
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 const hostName =
