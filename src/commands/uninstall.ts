@@ -8,31 +8,19 @@ import { consulDeparture, nomadDeparture } from '../resources/departure.ts';
 import { type PackageManager, packagesId } from '../resources/packages.ts';
 import { withResidue } from '../resources/residue.ts';
 import {
-  archiveGone,
-  directoryAsItWas,
-  directoryGone,
-  engineStopped,
   existed,
-  fileAsItWas,
-  formerAgent,
-  formerData,
-  formerService,
-  formerSysctl,
   goingResidues,
-  groupGone,
-  holdReleased,
-  interfaceGone,
   isGoing,
   isLeftToItsAgent,
-  keysGone,
   type Made,
-  moduleGone,
-  ownFolderGone,
-  packagesGone,
   type Undoing,
-  userGone,
   whatWasMade,
 } from '../resources/undo.ts';
+import { engineStopped, formerAgent, formerService, interfaceGone } from '../resources/undo-agent.ts';
+import { formerData } from '../resources/undo-data.ts';
+import { archiveGone, directoryAsItWas, directoryGone, fileAsItWas, ownFolderGone } from '../resources/undo-files.ts';
+import { formerSysctl, moduleGone } from '../resources/undo-kernel.ts';
+import { groupGone, holdReleased, keysGone, packagesGone, userGone } from '../resources/undo-packages.ts';
 import type { CommandContext } from './command.ts';
 
 const defaultDrainSeconds = 180;

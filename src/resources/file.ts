@@ -92,3 +92,18 @@ function inTheWay(path: Path): BootstrapError {
 function octal(mode: number): string {
   return mode.toString(8).padStart(4, '0');
 }
+
+/** Whether there was anything. */
+export function wasThere({ former, formerLink }: FormerFile): boolean {
+  return former !== undefined || formerLink !== undefined;
+}
+
+/** Whether two states of a file are one. */
+export function isSame(a: FormerFile, b: FormerFile): boolean {
+  return (
+    a.formerLink === b.formerLink &&
+    a.former?.contentBase64 === b.former?.contentBase64 &&
+    a.former?.attributes.mode === b.former?.attributes.mode &&
+    a.former?.attributes.owner === b.former?.attributes.owner
+  );
+}

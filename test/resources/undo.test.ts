@@ -5,20 +5,12 @@ import type { JournalEntry } from '../../src/core/journal.ts';
 import type { Resource, Undo } from '../../src/core/types.ts';
 import type { Departure } from '../../src/resources/departure.ts';
 import type { PackageManager, PackagesUndo } from '../../src/resources/packages.ts';
-import {
-  archiveGone,
-  directoryAsItWas,
-  directoryGone,
-  fileAsItWas,
-  formerAgent,
-  formerData,
-  formerSysctl,
-  keysGone,
-  moduleGone,
-  packagesGone,
-  type Undoing,
-  whatWasMade,
-} from '../../src/resources/undo.ts';
+import { type Undoing, whatWasMade } from '../../src/resources/undo.ts';
+import { formerAgent } from '../../src/resources/undo-agent.ts';
+import { formerData } from '../../src/resources/undo-data.ts';
+import { archiveGone, directoryAsItWas, directoryGone, fileAsItWas } from '../../src/resources/undo-files.ts';
+import { formerSysctl, moduleGone } from '../../src/resources/undo-kernel.ts';
+import { keysGone, packagesGone } from '../../src/resources/undo-packages.ts';
 import { type FixtureDescription, type FixtureHost, fixtureHost } from '../support/fixture-host.ts';
 
 const none: ReadonlySet<string> = new Set();
