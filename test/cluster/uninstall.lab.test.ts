@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import {
+  compareTrees,
+  type Lab,
+  type LabNode,
+  type System,
+  systems,
+  type Tree,
+  waitFor,
+  whyNoLab,
+} from '../lab/lab.ts';
+import { bootstrap, ending, eventsNamed, failure, freshNode, inLab, madeTrue, planned, program } from './bootstrap.ts';
+import { isLeftover } from './leftovers.ts';
+
+const reason = whyNoLab();
+if (reason !== undefined) process.stderr.write(`skipped: test/cluster/uninstall.lab.test.ts: ${reason}\n`);
+
+/** The lab's rpm of iptables does not own this folder, as the real one does. */
+const ofTheLab = '/usr/lib/x86_64-linux-gnu/xtables';
+
+/** What is not as it was, but for what the list of leftovers has. */
+async function differences(node: LabNode, before: Tree, except: readonly string[] = []): Promise<readonly string[]> {
+  const found = compareTrees(before, await node.snapshotTree());
+  return [...found]
+    .filter(([path]) => path !== ofTheLab && !isLeftover(path, node.system))
+    .filter(([path]) => !except.some(folder => path === folder || path.startsWith(`${folder}/`)))
+    .map(([path, what]) => `${what} ${path}`);
+}
+
+async function settled(node: LabNode, argv: readonly string[]): Promise<void> {
+  const run = await bootstrap(node, argv);
+  expect([run.exitCode, failure(run)]).toEqual([0, undefined]);
+}
+
+function insecure(lab: Lab): readonly string[] {
+  return ['--insecure', '--network', 'eth1', ...lab.mirror.offer.flags];
+}
+
+/** An operator's file in a folder that a package will give to its user. */
+const operators = '/etc/nomad.d/zz-local.hcl';
+
+async function freshNodes(lab: Lab, system: System): Promise<readonly [LabNode, LabNode]> {
+  const server = await freshNode(lab, { name: 'server', system });
+  const client = await freshNode(lab, { name: 'client', system });
+  await server.exec(['mkdir', '-m', '0750', '/etc/nomad.d']);
+  await server.writeFile(operators, 'enable_debug = true\n', 0o640);
+  return [server, client];
+}
+
+describe.skipIf(reason !== undefined)('an uninstallation', () => {
+  it.each(systems)('on %s leaves a server and a client with Docker as they were, data apart', async system => {
+    await inLab(async lab => {
+      const [server, client] = await freshNodes(lab, system);
+      const before = { server: await server.snapshotTree(), client: await client.snapshotTree() };
+      await settled(server, ['server', '--expect', '1', ...insecure(lab)]);
+      await settled(client, ['client', '--raw-exec', '--join', server.vlanAddress ?? '', ...insecure(lab)]);
+      await runJob(server);
+
+      const dryRun = await bootstrap(client, ['uninstall', '--purge-data', '--dry-run'], { readOnlyRoot: true });
+      const removal = await bootstrap(client, ['uninstall', '--purge-data']);
+
+      expect([removal.exitCode, failure(removal)]).toEqual([0, undefined]);
+      expect(planned(dryRun)).toEqual(madeTrue(removal));
+      expect(eventsNamed(removal, 'notice').map(({ message }) => message)).toEqual([]);
+      expect(await differences(client, before.client)).toEqual([]);
+      // The cluster knows: the job was moved away before the agent ended, and Consul lost the node at once.
+      const [node] = await json(server, 'http://127.0.0.1:4646/v1/nodes');
+      expect(node).toMatchObject({ Name: 'client', LastDrain: { Status: 'complete' } });
+      expect((await json(server, 'http://127.0.0.1:8500/v1/catalog/nodes')).map(({ Node }) => Node)).toEqual([
+        'server',
+      ]);
+
+      const again = await bootstrap(client, ['uninstall', '--purge-data']);
+      expect([again.exitCode, ending(again)]).toMatchObject([0, { type: 'finished', changes: 0 }]);
+
+      const keeping = await bootstrap(server, ['uninstall']);
+      expect([keeping.exitCode, failure(keeping)]).toEqual([0, undefined]);
+      const data = ['/opt/nomad', '/opt/consul'];
+      expect(await differences(server, before.server, data)).toEqual([]);
+      const owners = await server.exec(['stat', '-c', '%a %U:%G', '/opt/nomad/data', '/opt/consul']);
+      expect(owners.stdout).toBe('700 root:root\n700 root:root\n');
+
+      // What was kept is taken up again.
+      const id = await server.exec(['cat', '/opt/nomad/data/server/node-id']);
+      await settled(server, ['server', '--expect', '1', ...insecure(lab)]);
+      expect((await server.exec(['cat', '/opt/nomad/data/server/node-id'])).stdout).toBe(id.stdout);
+    });
+  });
+
+  it('takes back a bootstrap that failed half-way', async () => {
+    await inLab(async lab => {
+      const node = await freshNode(lab, { name: 'half', system: 'debian12' });
+      const before = await node.snapshotTree();
+      const broken = { kind: 'status', status: 403, host: 'apt.releases.hashicorp.com', path: '/pool' } as const;
+      const repair = await lab.mirror.break(broken);
+      const half = await bootstrap(node, ['server', '--expect', '1', ...insecure(lab)]);
+      expect(failure(half)?.code).toBe('packages-failed');
+      await repair();
+
+      const removal = await bootstrap(node, ['uninstall', '--purge-data']);
+
+      expect([removal.exitCode, failure(removal)]).toEqual([0, undefined]);
+      expect(await differences(node, before)).toEqual([]);
+    });
+  });
+
+  it('that was killed amid its transaction is continued, and the machine can be a node again', async () => {
+    await inLab(async lab => {
+      const node = await freshNode(lab, { name: 'killed', system: 'debian12' });
+      const before = await node.snapshotTree();
+      const line = ['server', '--expect', '1', '--with-client', ...insecure(lab)];
+      await settled(node, line);
+      const kill = [
+        `${program} uninstall --purge-data --json >/tmp/events & run=$!`,
+        `for i in $(seq 1200); do grep -q '"change-started","id":"packages:' /tmp/events && break; sleep 0.05; done`,
+        'sleep 0.3; kill -KILL $run; wait $run; echo $?',
+      ];
+      expect((await node.exec(['sh', '-c', kill.join('\n')], { check: false })).stdout).toBe('137\n');
+
+      const rest = await bootstrap(node, ['uninstall', '--purge-data']);
+
+      expect([rest.exitCode, failure(rest)]).toEqual([0, undefined]);
+      expect(madeTrue(rest)).not.toContain('agent:nomad');
+      expect(await differences(node, before)).toEqual([]);
+      await settled(node, line);
+    });
+  });
+
+  it('leaves a package that another needs by now, and says which', async () => {
+    await inLab(async lab => {
+      const node = await freshNode(lab, { name: 'needed', system: 'debian12' });
+      await settled(node, ['server', '--expect', '1', '--with-client', ...insecure(lab)]);
+      await node.exec(['apt-get', 'install', '-y', '-q', '--no-install-recommends', 'iptables-persistent']);
+
+      const removal = await bootstrap(node, ['uninstall', '--purge-data']);
+
+      expect([removal.exitCode, failure(removal)]).toEqual([0, undefined]);
+      const notices = eventsNamed(removal, 'notice').map(({ message }) => message);
+      expect(notices).toEqual(['iptables stays: iptables-persistent needs it']);
+      expect((await node.exec(['dpkg-query', '-s', 'iptables'])).stdout).toContain('Status: install ok installed');
+      expect((await node.exec(['which', 'nomad', 'consul', 'dockerd'], { check: false })).stdout).toBe('');
+    });
+  });
+});
+
+async function json(node: LabNode, url: string): Promise<readonly Record<string, unknown>[]> {
+  return JSON.parse((await node.exec(['curl', '-sS', '-m', '20', url])).stdout);
+}
+
+/** A job of one task that never ends, running on the client. */
+async function runJob(server: LabNode): Promise<void> {
+  const task = { Name: 'sleep', Driver: 'raw_exec', Config: { command: '/bin/sleep', args: ['3600'] } };
+  const Job = {
+    ID: 'lasting',
+    Type: 'service',
+    Datacenters: ['*'],
+    TaskGroups: [{ Name: 'lasting', Tasks: [{ ...task, Resources: { CPU: 50, MemoryMB: 32 } }] }],
+  };
+  const url = 'http://127.0.0.1:4646/v1/jobs';
+  await server.exec(['curl', '-sS', '-f', '-X', 'PUT', url, '-d', JSON.stringify({ Job })]);
+  await waitFor('the job to run', async () => {
+    const [allocation] = await json(server, 'http://127.0.0.1:4646/v1/job/lasting/allocations');
+    return allocation?.['ClientStatus'] === 'running' ? true : undefined;
+  });
+}
