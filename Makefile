@@ -26,7 +26,7 @@ npm_ci = PATH="$$SYSTEM_PATH" npm ci --no-audit --no-fund --loglevel=error
 
 help: ## show this text
 	@awk 'BEGIN { FS = ":.*## " } /^## / { printf "\n%s\n", substr($$0, 4) } \
-	  /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	  /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 setup: ## install what building needs from the system (by apt, as root) and the pinned libraries
 	@scripts/setup
@@ -62,10 +62,14 @@ test: setup ## everything: check, and the executable on real nodes in the lab
 	@$(MAKE) --no-print-directory build
 	@$(node) scripts/test.ts unit lab
 
+chaos-verify: setup ## break a cluster of real nodes in many ways: does `verify` tell of each?
+	@$(MAKE) --no-print-directory build
+	@$(node) test/lab/chaos-verify.ts
+
 coverage: build ## line coverage of src/ by the unit tests
 	@$(node) node_modules/vitest/vitest.mjs run --project unit --coverage
 
-.PHONY: help setup demo demo-down build dist stackscript clean check test coverage
+.PHONY: help setup demo demo-down build dist stackscript clean check test chaos-verify coverage
 
 export SERVERS ?= 3
 export CLIENTS ?= 1
