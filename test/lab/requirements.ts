@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { withLock } from './cache.ts';
 import { unifiedCgroupMount } from './cgroups.ts';
@@ -42,8 +42,17 @@ export function missingPackages(programs = requiredPrograms): readonly string[] 
   return [...new Set(missing)];
 }
 
-/** Installs what is missing through this machine's apt. Does nothing, quickly, when everything is there. */
+/**
+ * Each node's systemd takes a handful of root's inotify instances, and the kernel's default of 128 is used up by a dozen of
+ * nodes: a further one ends with "Too many open files". The limit stays raised; it costs nothing until it is used.
+ */
+const inotifyInstances = { path: '/proc/sys/fs/inotify/max_user_instances', atLeast: 8192 };
+
+/** Installs what is missing through this machine's apt, and makes room for nodes. Does nothing, quickly, when all is there. */
 export async function installRequirements(programs = requiredPrograms): Promise<void> {
+  if (Number(readFileSync(inotifyInstances.path, 'utf8')) < inotifyInstances.atLeast) {
+    writeFileSync(inotifyInstances.path, `${inotifyInstances.atLeast}\n`);
+  }
   if (missingPackages(programs).length === 0) return;
   await withLock('requirements', async () => {
     const names = missingPackages(programs);
