@@ -1,11 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, type LabNode, openLab, whyNoLab } from '../lab/lab.ts';
-import { bootstrap, failure, freshNode, program, type Traces, touched, traces } from './bootstrap.ts';
+import { bootstrap, eventsNamed, failure, freshNode, program, type Traces, touched, traces } from './bootstrap.ts';
 
 const reason = whyNoLab();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/refusals.lab.test.ts: ${reason}\n`);
 
 const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
+
+/** What a run that failed before its first change leaves: its log, and SQLite's register of who reads rpm's database. */
+const notOurs = [/^\/var\/log(\/|$)/, /^\/var\/lib(\/rpm(\/rpmdb\.sqlite-(shm|wal))?)?$/];
 
 describe.skipIf(reason !== undefined)('a fresh node', () => {
   let lab: Lab;
@@ -160,13 +163,46 @@ describe.skipIf(reason !== undefined)('a fresh node', () => {
     expect((await untouched()).filter(path => !path.startsWith('/var/log'))).toEqual([]);
   });
 
-  it('takes everything from a mirror that is named with --mirror, and asks no upstream', async () => {
-    await lab.mirror.forgetRequests();
+  it.each([
+    { what: 'HashiCorp’s key was replaced', system: 'debian12', kind: 'rotated-key' },
+    { what: 'the key is none of HashiCorp’s', system: 'rocky9', kind: 'wrong-key' },
+  ] as const)('trusts nothing and names the key where $what ($system)', async ({ system, kind }) => {
+    const other = system === 'debian12' ? node : await freshNode(lab, { name: 'other', system });
+    const before = await traces(other);
+    const repair = await lab.mirror.break({ kind });
+    const run = await bootstrap(other, ['image', '--docker', 'none', ...lab.mirror.offer.flags]);
+    await repair();
 
-    const run = await bootstrap(node, ['image', '--mirror', 'https://mirror.lab', ...lab.mirror.offer.flags]);
+    expect(run.exitCode).toBe(1);
+    expect(failure(run)).toMatchObject({
+      code: 'key-not-accepted',
+      message: expect.stringMatching(/[0-9A-F]{40}/),
+      hint: expect.stringContaining('--hashicorp-key-fingerprint'),
+    });
+    expect(touched(before, await traces(other), notOurs)).toEqual([]);
+  });
+
+  it('takes everything from a mirror that is named with --mirror, also from another suite where its own is missing', async () => {
+    const newer = await freshNode(lab, { name: 'newer', system: 'debian13' });
+    await lab.mirror.forgetRequests();
+    const repair = await lab.mirror.break({
+      kind: 'status',
+      status: 404,
+      host: 'apt.releases.hashicorp.com',
+      path: '/dists/trixie',
+    });
+
+    const run = await bootstrap(newer, ['image', '--mirror', 'https://mirror.lab', ...lab.mirror.offer.flags]);
+    await repair();
 
     expect([run.exitCode, failure(run)]).toEqual([0, undefined]);
     const hosts = (await lab.mirror.requests()).map(({ host }) => host);
     expect([...new Set(hosts)].sort()).toEqual(['archive.lab', 'mirror.lab']);
+    const source = await newer.readFile('/etc/apt/sources.list.d/hashicorp.sources');
+    expect(source).toContain('URIs: https://mirror.lab/apt.releases.hashicorp.com\n');
+    expect(source).toContain('Suites: bookworm\n');
+    expect(eventsNamed(run, 'notice').map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('taking that of bookworm'),
+    );
   });
 });
