@@ -118,8 +118,12 @@ async function runCommand(
     report: reporter.report,
     signal: abort.signal,
   });
+  let forced = false;
   port.onSignal(signal => {
-    if (abort.signal.aborted) host.endChildren();
+    if (abort.signal.aborted) {
+      forced = true;
+      host.endChildren();
+    }
     abort.abort(interruption(signal, command));
   });
 
@@ -148,7 +152,9 @@ async function runCommand(
     // What changes nothing can be left where it is; a canary must be taken away again.
     const leavable = !changes && asked.canary !== true;
     return await (leavable ? Promise.race([running, aborted(abort.signal)]) : running);
-  } catch (error) {
+  } catch (thrown) {
+    // Whatever fails when the change at hand is ended by force is no failure of its own.
+    const error = forced ? forcedEnd(abort.signal.reason, thrown, command) : thrown;
     if (changes && !isRefusal(exitCodeOf(error))) log.open();
     // An answer in JSON is one document, and so is the failure to give it.
     const teller = asked.json === true && !changesHost ? reporterOf(true) : reporter;
@@ -254,6 +260,15 @@ function interruption(signal: 'SIGINT' | 'SIGTERM', command: string): BootstrapE
   return signal === 'SIGINT'
     ? new BootstrapError('interrupted', 'interrupted', { hint })
     : new BootstrapError('terminated', 'told to end (SIGTERM)', { hint });
+}
+
+function forcedEnd(reason: BootstrapError, failure: unknown, command: string): BootstrapError {
+  if (failure === reason) return reason;
+  return new BootstrapError(reason.code, 'interrupted a second time: the change at hand was ended', {
+    hint: `run nomad-bootstrap ${command} again: it goes on from there`,
+    detail: failure instanceof Error ? failure.message : String(failure),
+    cause: failure,
+  });
 }
 
 function failureOf(error: unknown): Extract<Event, { type: 'failed' }> {

@@ -8,7 +8,7 @@ import { isReadOnly } from './read-only-programs.ts';
 export interface Exec {
   query(argv: readonly string[], options?: { readonly timeoutMs?: number }): Promise<CommandOutput>;
   run(argv: readonly string[], options?: RunOptions): Promise<CommandOutput>;
-  /** Ends everything that still runs, with all that it started. */
+  /** Ends everything that `run` started and that still runs, with all that it started. Queries end by themselves, and soon. */
   endChildren(): void;
 }
 
@@ -58,7 +58,7 @@ export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event
     } satisfies Options;
     const child = execa(program, args, settings);
     const { pid } = child;
-    if (pid !== undefined) running.add(pid);
+    if (pid !== undefined && options.mutating) running.add(pid);
     const limit = timeLimit(pid, options.timeoutMs);
     child.nodeChildProcess.once('exit', () => {
       // What a child leaves running may keep our pipes open for ever.

@@ -41,6 +41,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** A process closes its files a little before it is gone. */
+function ended(pid: number): Promise<true> {
+  return until(async () => (isAlive(pid) ? undefined : true));
+}
+
 describe('a child', () => {
   it('gets a fixed environment and of ours the proxies alone', async () => {
     const ours = {
@@ -185,7 +190,7 @@ describe('a time limit', () => {
 
     await expect(ending).rejects.toMatchObject({ message: expect.stringContaining('did not end within 0.3 s') });
     expect(performance.now() - startedAt).toBeLessThan(5000);
-    expect(isAlive(await pidIn(path))).toBe(false);
+    await ended(await pidIn(path));
     expect(events).toMatchObject([{ exitCode: 124 }]);
   });
 
@@ -245,8 +250,21 @@ describe('ending the children', () => {
     endChildren();
 
     await ending;
-    expect(isAlive(grandchild)).toBe(false);
+    await ended(grandchild);
     expect(await other).toMatchObject({ exitCode: 0 });
+  });
+
+  it('lets queries finish: half an answer could be taken for a whole one', async () => {
+    const path = await freshPath();
+    const { run, query, endChildren } = exec();
+    await run(['mkfifo', path]);
+    const asked = query(['sha256sum', path]);
+    await pidOf(path);
+
+    endChildren();
+
+    await exec().run(['sh', '-c', `echo x > ${path}`]);
+    expect(await asked).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(path) });
   });
 
   it('does nothing where nothing runs', async () => {
