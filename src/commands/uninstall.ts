@@ -64,6 +64,10 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   const remarks = new Set<string>();
   const target = await undoingOf(context, whatWasMade(entries), message => remarks.add(message));
 
+  for (const agent of target.made.agents.keys()) {
+    if (!target.made.packages.has(agent)) remarks.add(`${agent} stays, at its present version: it was here before`);
+  }
+
   const changes = await planAll(steps, target, host);
   if (settings.dryRun === true) {
     reporter.report({ type: 'planned', changes, dryRun: true });

@@ -1,5 +1,5 @@
 import type { HostReader, Path, Resource } from '../core/types.ts';
-import { wasThere } from './file.ts';
+import type { FormerFile } from './file.ts';
 import { readSysctl } from './sysctl.ts';
 import { type Made, type Undoing, undone } from './undo.ts';
 
@@ -42,11 +42,16 @@ async function fileThatSets(host: HostReader, key: string, { files }: Made): Pro
     for (const name of (await host.list(folder)) ?? []) if (name.endsWith('.conf')) paths.push(`${folder}/${name}`);
   }
   for (const path of paths) {
-    const former = files.get(path);
-    if (former !== undefined && !wasThere(former)) continue;
-    if (pattern.test((await host.readText(path)) ?? '')) return path;
+    const known = files.get(path);
+    // What a file of ours says now does not count: what it will say again does.
+    const text = known === undefined ? await host.readText(path) : contentOf(known);
+    if (pattern.test(text ?? '')) return path;
   }
   return undefined;
+}
+
+function contentOf({ former }: FormerFile): string | undefined {
+  return former === undefined ? undefined : Buffer.from(former.contentBase64, 'base64').toString();
 }
 
 /** A module is unloaded if nothing uses it; else it goes with the next boot, since nothing asks for it any more. */

@@ -26,10 +26,12 @@ export function packagesGone(manager: PackageManager, undoing: Undoing): Resourc
   const { packages, remark } = undoing;
   return {
     id: packagesId(manager),
-    async plan(host) {
+    async plan(host, before) {
       const present = await manager.present(host, packages);
-      const tidying = await whatIsLeft(host, undoing);
-      if (present.length === 0 && tidying.empty.length === 0 && tidying.orphans.length === 0) return undefined;
+      const { empty, orphans } = await whatIsLeft(host, undoing);
+      // Data that will go, and configuration, may leave more folders empty.
+      const mayBeMore = [...before].some(id => /^(?:agent|data):/.test(id));
+      if (present.length === 0 && empty.length === 0 && orphans.length === 0 && !mayBeMore) return undefined;
       return {
         summary: present.length === 0 ? 'tidy up after the removed packages' : `remove ${present.join(', ')}`,
         undo: { kind: 'packages-removed', packages: present } satisfies PackagesRemoved,

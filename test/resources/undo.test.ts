@@ -418,6 +418,13 @@ describe('the packages', () => {
     expect(await host.stat('/opt/nomad')).toBeUndefined();
   });
 
+  test('that are gone are tidied up after once more when data goes', async () => {
+    const host = fixtureHost({ files: { '/opt/nomad/data/server/raft.db': '' } });
+    const resource = packagesGone(memoryManager([]).manager, undoing([transaction(['nomad'])]));
+    expect(await resource.plan(host, none)).toBeUndefined();
+    expect(await resource.plan(host, new Set(['data:/opt/nomad/data']))).toBeDefined();
+  });
+
   test("are no longer vouched for: keys of ours leave the package manager's store, others' stay", async () => {
     const { publicKey } = await generateKey({ userIDs: { name: 'A', email: 'a@example.net' }, format: 'object' });
     const path = '/etc/pki/rpm-gpg/RPM-GPG-KEY-hashicorp';
@@ -461,6 +468,15 @@ describe('a kernel setting', () => {
     const target = undoing([ours]);
     expect(await formerSysctl(key, '0', target).plan(host, none)).toBeUndefined();
     expect(target.remarks).toEqual([`${key} stays 1: /etc/sysctl.d/99-vpn.conf sets it`]);
+  });
+
+  test('counts what a file of ours will say again, not what it says now', async () => {
+    const path = '/etc/sysctl.d/90-nomad.conf';
+    const host = fixtureHost({ files: { [proc]: '1\n', [path]: `${key} = 1\n` } });
+    const silent = undoing([{ kind: 'files', files: [file(path, '# theirs\n')] }]);
+    expect(await formerSysctl(key, '0', silent).plan(host, none)).toBeDefined();
+    const wanted = undoing([{ kind: 'files', files: [file(path, `${key} = 1\n`)] }]);
+    expect(await formerSysctl(key, '0', wanted).plan(host, none)).toBeUndefined();
   });
 
   test('of a module that is in use stays with it until the next boot', async () => {
