@@ -90,8 +90,8 @@ variable "name" {
   default     = "nomad"
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name))
-    error_message = "3 to 32 lower-case letters, digits and hyphens, beginning with a letter."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,22}[a-z0-9]$", var.name))
+    error_message = "3 to 24 lower-case letters, digits and hyphens, beginning with a letter."
   }
 }
 

@@ -1,0 +1,60 @@
+# An image of which a node bootstraps without a download: packages, CNI plug-ins and kernel settings are in it, no identity and nothing
+# enabled. LINODE_TOKEN=... packer init . && packer build -var release_url=https://... .
+# Give its id, private/NUMBER, to deploy/terraform as linode_image.
+
+packer {
+  required_plugins {
+    linode = {
+      source  = "github.com/linode/linode"
+      version = ">= 1.6.0"
+    }
+  }
+}
+
+variable "release_url" {
+  description = "Where a release of nomad-bootstrap is served: the files of `make dist RELEASE_URL=...`."
+  type        = string
+}
+
+variable "image" {
+  description = "Linode's image to start from."
+  type        = string
+  default     = "linode/debian13"
+}
+
+variable "region" {
+  description = "Where the image is made. It can be used in every region."
+  type        = string
+  default     = "us-east"
+}
+
+variable "options" {
+  description = "Further options of `nomad-bootstrap image`, such as --nomad-version 2.0.5 or --docker distro."
+  type        = string
+  default     = ""
+}
+
+source "linode" "node" {
+  image             = var.image
+  region            = var.region
+  instance_type     = "g6-standard-1"
+  instance_label    = "packer-nomad-${formatdate("YYYYMMDD-hhmmss", timestamp())}"
+  image_label       = "nomad-${formatdate("YYYYMMDD", timestamp())}"
+  image_description = "nomad-bootstrap image on ${var.image}"
+  ssh_username      = "root"
+  cloud_init        = true
+}
+
+build {
+  sources = ["source.linode.node"]
+
+  provisioner "shell" {
+    inline = [
+      "cloud-init status --wait >/dev/null || true",
+      "curl -fsSL ${var.release_url}/install.sh | sh -s -- image ${var.options}",
+      # The next machine is another one.
+      "cloud-init clean --logs --machine-id --seed || cloud-init clean --logs",
+      "rm -f /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /root/.bash_history",
+    ]
+  }
+}
