@@ -319,10 +319,31 @@ describe.skipIf(obstacles.length > 0)('install.sh', () => {
 describe('a release', () => {
   const linter = spawnSync('shellcheck', ['--version']).status === 0;
   if (!linter) process.stderr.write('skipped: shellcheck is missing\n');
-  it.skipIf(!linter).each(['install.sh', 'stackscript.sh'])('has a %s without a complaint of shellcheck', name => {
-    const { status, stdout, error } = spawnSync('shellcheck', [path.join(release, name)], { encoding: 'utf8' });
+  it.skipIf(!linter)('has scripts that shellcheck has no complaint of, and so are the ones that nodes get', () => {
+    const scripts = ['install.sh', 'stackscript.sh'].map(name => path.join(release, name));
+    const others = ['systemd/nomad-bootstrap-peers.sh', 'deploy/cloud-init/user-data.sh'];
+    const { status, stdout, error } = spawnSync('shellcheck', [...scripts, ...others], { encoding: 'utf8' });
 
     expect({ error, stdout, status }).toEqual({ error: undefined, stdout: '', status: 0 });
+  });
+
+  it('asks in the StackScript for what its environment then gives, under names that Linode takes', () => {
+    const text = readFileSync(path.join(release, 'stackscript.sh'), 'utf8');
+    const fields = [
+      ...text.matchAll(
+        /^# <UDF name="(\w+)" label="([^"]+)"( oneOf="[^"]+")?( example="[^"]+")? default="[^"]*" \/>$/gm,
+      ),
+    ];
+
+    expect(fields.length).toBe([...text.matchAll(/<UDF/g)].length);
+    expect(fields.length).toBeGreaterThan(8);
+    for (const [, name = ''] of fields) {
+      expect(name.length).toBeLessThan(64);
+      expect(text, name).toContain(`${'$'}{${name.toUpperCase()}:-`);
+    }
+    // Linode takes scripts up to this size.
+    expect(text.length).toBeLessThan(65_535);
+    expect(text.startsWith('#!/bin/bash\n')).toBe(true);
   });
 
   it('is nothing but files that any web server serves', () => {
