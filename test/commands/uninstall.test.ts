@@ -109,6 +109,7 @@ function server(over: Readonly<Record<string, FixtureCommand>> = {}): FixtureHos
     requests: {
       [`GET ${api.nomad}/status/peers`]: () => (active.has('nomad') ? { body: '["10.0.0.1:4647"]' } : 'unreachable'),
       [`GET ${api.consul}/status/peers`]: () => (active.has('consul') ? { body: '["10.0.0.1:8300"]' } : 'unreachable'),
+      [`GET ${api.consul}/agent/members`]: { body: '[]' },
       [`PUT ${api.consul}/agent/leave`]: () => {
         active.delete('consul');
         return {};

@@ -142,6 +142,7 @@ describe('a Nomad server', () => {
       requests: {
         [`GET ${nomad}/v1/status/peers`]: { body: '["10.0.0.1:4647","10.0.0.2:4647"]' },
         [`GET ${nomad}/v1/operator/autopilot/health`]: { status: 429, body: '{"FailureTolerance":0}' },
+        [`GET ${consul}/v1/agent/members`]: { body: '[]' },
       },
     });
     await expect(nomadDeparture(options()).guard(host)).rejects.toMatchObject({
