@@ -1,3 +1,4 @@
+import { parseDpkgPackage } from '../core/dpkg-status.ts';
 import type { HostReader } from '../core/types.ts';
 import type { InstalledAgents } from './facts.ts';
 
@@ -65,22 +66,13 @@ export async function readInstalledAgents(host: HostReader): Promise<InstalledAg
 async function readPackages(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const status = await host.readText('/var/lib/dpkg/status');
   if (status !== undefined) {
-    return new Map(names.map(name => dpkgVersion(status, name)).filter(found => found !== undefined));
+    const packages = names.map(name => [name, parseDpkgPackage(status, name)] as const);
+    return new Map(packages.flatMap(([name, found]) => (found?.status === 'installed' ? [[name, found.version]] : [])));
   }
   // Its exit status is the number of packages that are not installed.
   const { stdout } = await host.query(['rpm', '-q', '--queryformat', '%{NAME} %{VERSION}\\n', ...names]);
   const lines = stdout.split('\n').map(line => line.split(' '));
   return new Map(lines.flatMap(([name = '', version = '', ...rest]) => (rest.length > 0 ? [] : [[name, version]])));
-}
-
-/** Finds a paragraph of /var/lib/dpkg/status. A held package is `hold ok installed`. */
-function dpkgVersion(status: string, name: string): readonly [string, string] | undefined {
-  const start = `\n${status}`.indexOf(`\nPackage: ${name}\n`);
-  if (start === -1) return undefined;
-  const end = status.indexOf('\n\n', start);
-  const paragraph = status.slice(start, end === -1 ? undefined : end);
-  const version = /^Version: (\S+)$/m.exec(paragraph)?.[1];
-  return version !== undefined && /^Status: \S+ \S+ installed$/m.test(paragraph) ? [name, version] : undefined;
 }
 
 /** `5:29.10.0-1~debian.12~bookworm` is 29.10.0, `2.1.0~beta.1-1` is 2.1.0-beta.1. */

@@ -1,3 +1,4 @@
+import { readDpkgPackages } from '../core/dpkg-status.ts';
 import { BootstrapError } from '../core/errors.ts';
 import type { Host, HostReader, Path } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
@@ -52,6 +53,12 @@ export function apt(sources: readonly Path[]): PackageManager {
 }
 
 async function installed(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const known = await readDpkgPackages(host, names);
+  if (known !== undefined) {
+    return new Map(
+      [...known].flatMap(([name, { status, version }]) => (status === 'installed' ? [[name, version]] : [])),
+    );
+  }
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's own
   const format = '-f=${Package}\\t${db:Status-Status}\\t${Version}\\n';
   const { stdout } = await host.query(['dpkg-query', '-W', format, ...names]);
@@ -69,6 +76,10 @@ async function all(host: HostReader): Promise<readonly string[]> {
 
 /** Read from dpkg, where apt-mark keeps them: 8 ms instead of the 450 of `apt-mark showhold`, which also writes caches. */
 async function held(host: HostReader, names: readonly string[]): Promise<ReadonlySet<string>> {
+  const known = await readDpkgPackages(host, names);
+  if (known !== undefined) {
+    return new Set([...known].flatMap(([name, { selection }]) => (selection === 'hold' ? [name] : [])));
+  }
   const { stdout } = await host.query(['dpkg', '--get-selections', ...names]);
   return new Set(
     stdout.split('\n').flatMap(line => {
