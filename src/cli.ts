@@ -107,7 +107,7 @@ export function parseCommandLine(argv: readonly string[], columns: number): Invo
   const command = parsed._[0];
   if (text !== '' || typeof command !== 'string' || !isCommand(command))
     // The kind of a value says less than its placeholder.
-    return { kind: 'text', text: text.replaceAll(/\s+\[(?:string|boolean)\]$/gm, '') };
+    return { kind: 'text', text: text.replaceAll(/\s*\[(?:string|boolean)\]$/gm, '') };
   if (parsed._.length > 1) throw badUsage(`${command} takes no further words: ${parsed._.slice(1).join(' ')}`);
 
   const values: Partial<Record<OptionName, unknown>> = {};

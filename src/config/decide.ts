@@ -23,8 +23,8 @@ import type { Recorded } from './record.ts';
 export function decide(role: Role | 'image', settings: Settings, recorded: Recorded | undefined, facts: Facts): Config {
   const packages = decidePackages(settings);
   const force = settings.force ?? false;
+  refuseRole(role, recorded?.config.node?.role);
   if (role === 'image') return { packages, force };
-  refuseChange('role', recorded?.config.node?.role, role);
   const node = role === 'dev' ? decideDev(settings, facts) : decideClusterNode(role, settings, facts);
   refuseConflicts(node, recorded);
   return { packages, node, force };
@@ -175,6 +175,17 @@ function refuseConflicts(node: NodeConfig, recorded: Recorded | undefined): void
   refuseChange('region', former?.region, node.region);
   refuseChange('datacenter', former?.datacenter, node.datacenter);
   refuseChange('cluster address', former?.network.address, node.network.address);
+}
+
+function refuseRole(is: Role | 'image', was: Role | undefined): void {
+  if (was === undefined || was === is) return;
+  throw new BootstrapError(
+    'settings-conflict',
+    `this node is a ${was}, and is asked to become ${is === 'image' ? 'an image' : `a ${is}`}`,
+    {
+      hint: `run nomad-bootstrap ${was} to keep what it is; another role belongs to a fresh machine, or to this one after nomad-bootstrap uninstall. Nothing was touched.`,
+    },
+  );
 }
 
 function refuseChange(what: string, was: string | undefined, is: string): void {

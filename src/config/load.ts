@@ -93,7 +93,7 @@ export function environmentLayer(environment: Readonly<Record<string, string | u
     const name = known.get(variable);
     if (name === undefined) {
       throw new BootstrapError('bad-setting', `${variable} is not a setting`, {
-        hint: `unset it, or use one of these: ${[...known.keys()].join(', ')}. Nothing was touched.`,
+        hint: `unset it, or mend its name: it is NOMAD_BOOTSTRAP_ and the option's (nomad-bootstrap COMMAND --help) in capitals, with _ for -. Nothing was touched.`,
       });
     }
     values[name] = value;

@@ -18,7 +18,9 @@ export interface Recorded {
 
 /** The record as text; the same for the same config and resolution. */
 export function renderRecord({ packages, node }: Config, resolution: Resolution): string {
-  const recorded: Recorded = { version: 1, config: { packages, ...(node ? { node } : {}) }, resolution };
+  // Wished is what is installed: a version that was asked for once is in the resolution.
+  const kept = { ...packages, nomadVersion: 'tested', consulVersion: 'tested' };
+  const recorded: Recorded = { version: 1, config: { packages: kept, ...(node ? { node } : {}) }, resolution };
   return `${JSON.stringify(recorded, undefined, 2)}\n`;
 }
 

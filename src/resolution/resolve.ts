@@ -60,7 +60,7 @@ async function resolveHashicorp(
   if (found === undefined) {
     throw new BootstrapError(
       'upstream-refused',
-      `${probe.baseUrl} has packages for none of ${probe.candidates.join(', ')}`,
+      `${probe.baseUrl} has no packages for ${probe.candidates.join(' or ')}`,
       { hint: 'try again later, or name a mirror that has them with --mirror URL' },
     );
   }

@@ -123,6 +123,7 @@ async function validate(host: Host, spec: AgentSpec): Promise<void> {
   const stage = `${staging}/${spec.name}`;
   const attributes = { mode: 0o600, owner: 'root:root' };
   await host.remove(stage);
+  await host.makeDirectory(staging, root);
   await host.makeDirectory(stage, root);
   try {
     for (const name of (await host.list(spec.directory)) ?? []) {
@@ -138,7 +139,7 @@ async function validate(host: Host, spec: AgentSpec): Promise<void> {
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
     throw new BootstrapError(
       'config-refused',
-      `${spec.name} ${spec.version} refuses the configuration; nothing was changed`,
+      `${spec.name} ${spec.version} refuses its configuration; it keeps the former one`,
       {
         hint: `mend what the lines above name: a setting of the command line, or a file of your own in ${spec.directory}; then run the same command again`,
         detail: error.detail?.replaceAll(stage, spec.directory),

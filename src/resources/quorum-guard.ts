@@ -22,23 +22,46 @@ export function quorumGuard(
   return async host => {
     const { node, force } = target.config;
     if (!node.runsServer || force) return;
-    const peers = await json(host, `${api}/v1/status/peers`);
-    if (!Array.isArray(peers) || peers.length <= 1) return;
-    const health = await json(host, `${api}/v1/operator/autopilot/health`);
-    if (isTolerant(health)) return;
-    throw new BootstrapError(
-      'would-lose-quorum',
-      `${product} must be ${purpose} on this server, and the cluster cannot do without it now`,
-      {
-        hint: `wait until the other servers are healthy (${product.toLowerCase()} operator autopilot health), and change one server at a time; with --force it is ${purpose} all the same`,
-      },
-    );
+    const deadline = host.now().getTime() + patienceSeconds * 1000;
+    while (!(await mayGo(host, api))) {
+      if (host.now().getTime() >= deadline) throw refusal(product, purpose);
+      await host.sleep(1000);
+    }
   };
+}
+
+/** An agent that was restarted a moment ago has still to meet the others again, and a leader to be seen. */
+const patienceSeconds = 20;
+
+async function mayGo(host: HostReader, api: string): Promise<boolean> {
+  const peers = await json(host, `${api}/v1/status/peers`);
+  if (!Array.isArray(peers) || peers.length <= 1) return true;
+  if (!isTolerant(await json(host, `${api}/v1/operator/autopilot/health`))) return false;
+  // Autopilot notices a server that died only after up to 40 s, Consul's gossip within 10: both must agree.
+  const majority = Math.floor(peers.length / 2) + 1;
+  return ((await liveServers(host)) ?? peers.length) > majority;
+}
+
+function refusal(product: 'Consul' | 'Nomad', purpose: 'restarted' | 'removed'): BootstrapError {
+  return new BootstrapError(
+    'would-lose-quorum',
+    `${product} must be ${purpose} on this server, and the cluster cannot do without it now`,
+    {
+      hint: `wait until the other servers are healthy (${product.toLowerCase()} operator autopilot health), and change one server at a time; with --force it is ${purpose} all the same`,
+    },
+  );
 }
 
 function isTolerant(health: unknown): boolean {
   const { FailureTolerance } = (health ?? {}) as { FailureTolerance?: number };
   return (FailureTolerance ?? 0) >= 1;
+}
+
+/** Servers that Consul's gossip holds to be alive, each of which runs Nomad's server as well; `undefined`: it does not tell. */
+async function liveServers(host: HostReader): Promise<number | undefined> {
+  const members = await json(host, 'http://127.0.0.1:8500/v1/agent/members');
+  if (!Array.isArray(members) || members.length === 0) return undefined;
+  return members.filter(({ Status, Tags }) => Status === 1 && Tags?.role === 'consul').length;
 }
 
 /** The answer, whatever its status: autopilot says 429 of an unhealthy cluster. `undefined`: no answer, or not JSON. */

@@ -195,6 +195,15 @@ describe('a node that was bootstrapped', () => {
     }
   });
 
+  it('keeps the version that was asked for once as the one that is installed, and records no wish', () => {
+    const asked = renderRecord(
+      decide('server', { ...settings, nomadVersion: '2.0.4' }, undefined, facts()),
+      resolution,
+    );
+
+    expect(asked).toBe(renderRecord(decide('server', settings, undefined, facts()), resolution));
+  });
+
   it('takes a new setting', () => {
     const again = mergeLayers([{ place: String, values: { expect: '5' } }, recordedLayer(recorded)]);
 
@@ -204,8 +213,17 @@ describe('a node that was bootstrapped', () => {
     });
   });
 
+  it.each(['client', 'dev', 'image'] as const)('refuses to become another role: %s', role => {
+    expect(() => decide(role, settings, recorded, facts())).toThrow(
+      expect.objectContaining({
+        code: 'settings-conflict',
+        exitCode: 2,
+        hint: expect.stringContaining('nomad-bootstrap server'),
+      }),
+    );
+  });
+
   it.each<[string, Parameters<typeof decide>[0], Settings]>([
-    ['role', 'client', {}],
     ['name', 'server', { name: 'other' }],
     ['region', 'server', { region: 'other' }],
     ['datacenter', 'server', { datacenter: 'other' }],

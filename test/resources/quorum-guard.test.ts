@@ -8,17 +8,26 @@ const three = ['10.0.0.11:8300', '10.0.0.12:8300', '10.0.0.13:8300'];
 interface Cluster {
   readonly peers: FixtureAnswer | readonly string[];
   readonly health?: FixtureAnswer | { readonly FailureTolerance: number };
+  /** Servers that Consul's gossip holds to be alive; default: all three. */
+  readonly alive?: number;
 }
 
 /** Asks the guard of a server in such a cluster. */
-function asked({ peers, health }: Cluster, force = false, runsServer = true): Promise<void> {
+function asked({ peers, health, alive = 3 }: Cluster, force = false, runsServer = true): Promise<void> {
   const json = (value: unknown): FixtureAnswer => ({ body: JSON.stringify(value) });
   const answer = (value: object | string): FixtureAnswer =>
     typeof value === 'string' || 'status' in value || 'body' in value ? (value as FixtureAnswer) : json(value);
   const host = fixtureHost({
     requests: {
       [`GET ${api}/v1/status/peers`]: answer(peers),
-      ...(health === undefined ? {} : { [`GET ${api}/v1/operator/autopilot/health`]: answer(health) }),
+      ...(health === undefined
+        ? {}
+        : {
+            [`GET ${api}/v1/operator/autopilot/health`]: answer(health),
+            [`GET ${api}/v1/agent/members`]: json(
+              [1, 2, 3].map(number => ({ Status: number <= alive ? 1 : 4, Tags: { role: 'consul' } })),
+            ),
+          }),
     },
   });
   return quorumGuard('Consul', api, { config: { node: { runsServer }, force } })(host);
@@ -41,6 +50,10 @@ describe('a server', () => {
   it.each<[string, Cluster]>([
     ['one of the others is away', { peers: three, health: { FailureTolerance: 0 } }],
     ['autopilot says 429 of the cluster', { peers: three, health: { status: 429, body: '{"FailureTolerance":0}' } }],
+    [
+      'one of the others died, and autopilot has not noticed',
+      { peers: three, health: { FailureTolerance: 1 }, alive: 2 },
+    ],
     ['there are two of them', { peers: three.slice(1), health: { FailureTolerance: 0 } }],
     ['autopilot does not answer', { peers: three, health: 'unreachable' }],
     ['autopilot may not be asked', { peers: three, health: { status: 403, body: 'Permission denied' } }],
