@@ -12,7 +12,8 @@ job "http-echo" {
   datacenters = ["*"]
 
   group "echo" {
-    count = 3
+    count          = 3
+    shutdown_delay = "5s"
 
     network {
       mode = "bridge"

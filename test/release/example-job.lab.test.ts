@@ -35,7 +35,7 @@ describe.skipIf(reason !== undefined)("the guide's example job", () => {
 
   it("answers on every client's public address, and on no other address of the cluster", async () => {
     const job = readFileSync('deploy/examples/http-echo.nomad.hcl', 'utf8')
-      .replace('count = 3', `count = ${clients.length}`)
+      .replace('count          = 3', `count = ${clients.length}`)
       // The lab has no registry: its own image, and what that has for a web server.
       .replace('"hashicorp/http-echo:1.0"', '"http-echo:lab"\n        command = "/bin/httpd"')
       .replace(/args {2}= \[.*\]/, 'args  = ["-f", "-p", "5678", "-h", "/etc"]');
