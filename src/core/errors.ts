@@ -130,7 +130,6 @@ export const errorCodes = {
     exitCode: exitCodes.failed,
     meaning: 'Restarting or removing this server now could cost the cluster its quorum.',
   },
-  'name-taken': { exitCode: exitCodes.failed, meaning: 'A node of this name is alive in the cluster.' },
   'not-healthy': {
     exitCode: exitCodes.failed,
     meaning: 'Everything is in place, but the node or the cluster did not become healthy in time.',

@@ -9,6 +9,7 @@ import { initSystemd } from './init-systemd.ts';
 import { ipv4 } from './ipv4.ts';
 import { kernelFeatures } from './kernel-features.ts';
 import { memory } from './memory.ts';
+import { nameFree } from './name-free.ts';
 import { osSupported } from './os-supported.ts';
 import { portsFree } from './ports-free.ts';
 import { rootWritable } from './root-writable.ts';
@@ -27,6 +28,7 @@ export const preflight: readonly Check<Target>[] = [
   foreignAgents,
   dockerEngine,
   portsFree,
+  nameFree,
 ];
 
 /** The same for a dry run, which writes nothing and so works on a root that cannot be written to. */

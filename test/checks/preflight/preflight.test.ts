@@ -304,7 +304,12 @@ describe('kernel-features', () => {
 
 describe('all of them', () => {
   test('pass on a freshly booted Rocky Linux 10 that becomes a client', async () => {
-    const host = fixtureHost({ ...describedHost('rocky-10'), commands: { 'ss -Hltnp': {} } });
+    const host = fixtureHost({
+      ...describedHost('rocky-10'),
+      commands: { 'ss -Hltnp': {} },
+      // The server that it is to join is not up yet.
+      requests: { 'GET http://10.20.0.12:8500/v1/agent/members': 'unreachable' },
+    });
     const results = await runChecks(preflight, host, await targetOn('rocky-10', { node: clientNode }));
     expect(results.filter(({ status }) => status !== 'pass')).toEqual([]);
     expect(host.log).toEqual([]);
