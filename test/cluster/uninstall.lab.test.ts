@@ -87,6 +87,34 @@ describe.skipIf(reason !== undefined)('an uninstallation', () => {
     });
   });
 
+  it('takes one server of three out of raft, and not another while the cluster needs it', async () => {
+    await inLab(async lab => {
+      const names = ['one', 'two', 'three'];
+      const [one, two, three] = await Promise.all(
+        names.map(name => freshNode(lab, { name, system: name === 'two' ? 'rocky9' : 'debian12' })),
+      );
+      if (one === undefined || two === undefined || three === undefined) throw new Error('three nodes were made');
+      const join = [one, two, three].map(({ vlanAddress }) => vlanAddress).join(',');
+      const line = ['server', '--expect', '3', '--join', join, '--wait', '400', ...insecure(lab)];
+      await Promise.all([one, two, three].map(node => settled(node, line)));
+
+      const removal = await bootstrap(one, ['uninstall', '--purge-data']);
+
+      expect([removal.exitCode, failure(removal)]).toEqual([0, undefined]);
+      const peers = async (url: string) => (await json(three, url)).map(peer => String(peer).split(':')[0]).sort();
+      const left = [two, three].map(({ vlanAddress }) => vlanAddress).sort();
+      expect(await peers('http://127.0.0.1:4646/v1/status/peers')).toEqual(left);
+      expect(await peers('http://127.0.0.1:8500/v1/status/peers')).toEqual(left);
+
+      const held = await bootstrap(two, ['uninstall', '--purge-data']);
+      expect([held.exitCode, failure(held)?.code]).toEqual([1, 'would-lose-quorum']);
+      expect(madeTrue(held)).toEqual([]);
+      expect((await two.exec(['systemctl', 'is-active', 'nomad', 'consul'])).stdout).toBe('active\nactive\n');
+      expect((await bootstrap(two, ['uninstall', '--purge-data', '--force'])).exitCode).toBe(0);
+      expect((await bootstrap(three, ['uninstall', '--purge-data'])).exitCode).toBe(0);
+    });
+  });
+
   it('takes back a bootstrap that failed half-way', async () => {
     await inLab(async lab => {
       const node = await freshNode(lab, { name: 'half', system: 'debian12' });

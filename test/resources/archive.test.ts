@@ -110,6 +110,18 @@ describe('an archive', () => {
     expect(order).toEqual(['write', 'replace', 'replace']);
   });
 
+  it('keeps a copy of what it overwrites and did not bring itself', async () => {
+    const own = host({ [`${directory}/bridge`]: { content: 'somebody else’s', mode: 0o700 } });
+
+    await (await plugins.plan(own, none))?.apply(own);
+
+    expect(own.contents()[`${directory}/bridge`]).toBe(content.bridge);
+    expect(own.contents()[`${record}.former/bridge`]).toBe('somebody else’s');
+    expect(JSON.parse((await own.readText(record)) ?? '')).toMatchObject({
+      former: { bridge: { attributes: { mode: 0o700, owner: 'root:root' }, saved: `${record}.former/bridge` } },
+    });
+  });
+
   it.each(['', '{', 'null', '[]', '{"sha256":1}', '{"sha256":"a","files":null}'])(
     'whose record is %j counts as not unpacked',
     async text => {
