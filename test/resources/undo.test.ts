@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
 import { generateKey } from 'openpgp';
 import { describe, expect, test } from 'vitest';
 import type { JournalEntry } from '../../src/core/journal.ts';
@@ -104,6 +105,24 @@ describe('what was made', () => {
     const found = { ...nothing, users: ['nomad'], directories: [{ path: '/etc/nomad.d', attributes }] };
     const made = whatWasMade(journalOf(transaction(['nomad']), transaction(['nomad'], { existing: found })));
     expect(made.existing).toEqual(nothing);
+  });
+
+  test('is known of every kind that a resource writes into the journal', () => {
+    const sources = readdirSync('src/resources').map(name => readFileSync(`src/resources/${name}`, 'utf8'));
+    const kinds = new Set(
+      sources.flatMap(source => [...source.matchAll(/\bkind: '([a-z-]+)'(?! \|)/g)].map(([, kind]) => kind)),
+    );
+    const unknown = [...kinds].filter(kind => {
+      try {
+        whatWasMade(journalOf({ kind: kind ?? '', files: [], names: [], packages: [], existing: nothing }));
+        return false;
+      } catch {
+        return true;
+      }
+    });
+    expect(kinds.size).toBeGreaterThan(10);
+    // What an uninstallation itself writes, where there is nothing to know.
+    expect(unknown).toEqual(['undone']);
   });
 
   test('of a later release is not guessed at', () => {
