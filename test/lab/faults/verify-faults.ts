@@ -35,7 +35,9 @@ export interface VerifyFault {
   heal(cluster: Cluster): Promise<void>;
 }
 
+/** Of a server that has lost the leader. Consul was seen to hold back all answers for seconds then, /v1/agent/self too. */
 const acrossTheCluster = [
+  'consul-agent',
   'consul-leader',
   'consul-members',
   'consul-servers',
@@ -382,7 +384,7 @@ export const verifyFaults: readonly VerifyFault[] = [
     title: 'TCP 4647 closed between one server and the others',
     ask: 'follower',
     expect: ['nomad-leader'],
-    consequences: ['nomad-in-consul'],
+    consequences: acrossTheCluster,
     inject: ({ follower }) => silence(follower, 4647),
     heal: ({ follower }) => unsilence(follower),
   },
@@ -391,8 +393,7 @@ export const verifyFaults: readonly VerifyFault[] = [
     title: 'TCP 8300 closed between one server and the others',
     ask: 'follower',
     expect: ['consul-leader'],
-    // Nomad's own calls to Consul wait for the leader.
-    consequences: ['nomad-in-consul'],
+    consequences: acrossTheCluster,
     inject: ({ follower }) => silence(follower, 8300),
     heal: ({ follower }) => unsilence(follower),
   },
