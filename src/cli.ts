@@ -26,6 +26,7 @@ const commands: Readonly<Record<RunnableCommand, string>> = {
   uninstall: 'Take away what was made on this machine; data only with --purge-data',
   verify: 'Tell whether this node, and the cluster as it sees it, is what it should be; changes nothing',
   facts: 'Tell what was found out about this machine',
+  renew: "Replace this server's certificate when it is due; a timer does it",
   token: "Make a cluster's token (create), a client token of it (client), or tell a secret that follows from it (show)",
 };
 

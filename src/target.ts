@@ -2,6 +2,7 @@ import type { Config, NodeConfig } from './config/config.ts';
 import type { Facts } from './facts/facts.ts';
 import type { Platform } from './platforms/platform.ts';
 import type { Resolution } from './resolution/resolution.ts';
+import type { ClientCredentials, Credentials, ServerCredentials } from './token/credentials.ts';
 
 /** All that steps and checks know: what the host is, what it is to be, and what that means today. */
 export interface Target {
@@ -9,6 +10,8 @@ export interface Target {
   readonly config: Config;
   readonly platform: Platform;
   readonly resolution: Resolution;
+  /** What follows from the cluster's token; absent in an insecure cluster, in `dev` and in an image. */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** A target that is a node of a cluster, which an image is not. */
@@ -22,4 +25,24 @@ export function isNode(target: Target): target is NodeTarget {
 /** Whether jobs may come to run here: on clients, and on whatever an image becomes. */
 export function mayRunJobs(target: Target): boolean {
   return !isNode(target) || target.config.node.runsClient;
+}
+
+/** A node of a cluster with a token. */
+export type SecureTarget = NodeTarget & { readonly credentials: Credentials };
+export type SecureServer = NodeTarget & { readonly credentials: ServerCredentials };
+export type SecureClient = NodeTarget & { readonly credentials: ClientCredentials };
+
+/** Whether the target is a node of a cluster with a token. */
+export function isSecure(target: Target): target is SecureTarget {
+  return isNode(target) && target.credentials !== undefined;
+}
+
+/** Whether it is a server of such a cluster, which holds every secret of it. */
+export function isSecureServer(target: Target): target is SecureServer {
+  return isSecure(target) && target.credentials.kind === 'server';
+}
+
+/** Whether it is a client of such a cluster, whose jobs nobody trusts. */
+export function isSecureClient(target: Target): target is SecureClient {
+  return isSecure(target) && target.credentials.kind === 'client';
 }

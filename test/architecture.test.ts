@@ -24,14 +24,17 @@ const mayUse: Readonly<Record<string, { readonly values: readonly string[]; read
   resolution: { values: ['core', 'versions'], types: ['config', 'facts', 'platforms'] },
   token: { values: ['core'] },
   target: { values: [], types: ['config', 'facts', 'platforms', 'resolution', 'token'] },
+  // How this node's own agents are asked.
+  'own-agents': { values: [], types: ['config', 'core', 'token'] },
   // What can be made, how it differs between the families, and what is made.
-  resources: { values: ['core'], types: ['resolution'] },
+  resources: { values: ['core', 'token'], types: ['config', 'resolution'] },
   platforms: { values: ['core', 'resources', 'resolution', 'versions'], types: ['config', 'facts'] },
   steps: {
     values: [
       'assets',
       'config',
       'core',
+      'own-agents',
       'resolution',
       'resources',
       'target',
@@ -41,13 +44,14 @@ const mayUse: Readonly<Record<string, { readonly values: readonly string[]; read
       'versions',
     ],
   },
-  checks: { values: ['core', 'target', 'token'], types: ['config'] },
+  checks: { values: ['config', 'core', 'own-agents', 'resources', 'target', 'token'] },
   reporters: { values: ['core'], types: ['facts'] },
   // Knows the port that it fills, and nothing of the product.
   host: { values: ['core'] },
   commands: {
     values: [
-      ...['checks', 'config', 'core', 'facts', 'platforms', 'reporters', 'resolution', 'resources', 'steps', 'target'],
+      ...['checks', 'config', 'core', 'facts', 'own-agents', 'platforms', 'reporters', 'resolution'],
+      ...['resources', 'steps', 'target'],
       ...['token', 'version', 'versions'],
     ],
   },
@@ -215,8 +219,9 @@ describe('a library', () => {
     const users = (module: string) => foreign.filter(({ to }) => to === module).map(({ from }) => from);
 
     expect(users('node:child_process')).toEqual(['host/lock.ts']);
-    for (const module of ['node:http', 'node:https', 'node:net', 'node:dgram', 'node:dns'])
-      expect(users(module)).toEqual([]);
+    // A TLS handshake on a port that is not HTTP's.
+    expect(users('node:net')).toEqual(['host/handshake.ts']);
+    for (const module of ['node:http', 'node:https', 'node:dgram', 'node:dns']) expect(users(module)).toEqual([]);
     expect(files.filter(path => /\bfetch\(/.test(withoutComments(texts.get(path) ?? '')))).toEqual([]);
   });
 });

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { BootstrapError } from '../core/errors.ts';
 import type { HostReader, HttpResponse } from '../core/types.ts';
+import { consulApi, nomadApi } from '../own-agents.ts';
 
 /** An agent of this node, reached on loopback. */
 export interface Agent {
@@ -9,8 +10,8 @@ export interface Agent {
   readonly url: string;
 }
 
-export const nomad: Agent = { name: 'Nomad', unit: 'nomad', url: 'http://127.0.0.1:4646' };
-export const consul: Agent = { name: 'Consul', unit: 'consul', url: 'http://127.0.0.1:8500' };
+export const nomad: Agent = { name: 'Nomad', unit: 'nomad', url: nomadApi };
+export const consul: Agent = { name: 'Consul', unit: 'consul', url: consulApi };
 
 /** Below a check's own time, so that the reason is the agent's silence and not the check's. */
 const timeoutMs = 4000;
@@ -101,9 +102,53 @@ function firstLine(text: string): string {
   return line.length > 120 ? `${line.slice(0, 120)}...` : line;
 }
 
-/** Nomad's `/v1/agent/self`: about the agent alone, so it answers without a leader too. */
-export function readNomadSelf(host: HostReader): Promise<z.infer<typeof nomadSelf>> {
-  return readAgent(host, nomad, '/v1/agent/self', nomadSelf);
+/**
+ * Nomad's `/v1/agent/self`: about the agent alone, so it answers without a leader too. Where access control is on, a client may
+ * not ask its own agent that: then it is what its servers know of the node, and they must be there to tell.
+ */
+export async function readNomadSelf(host: HostReader): Promise<z.infer<typeof nomadSelf>> {
+  try {
+    return await readAgent(host, nomad, '/v1/agent/self', nomadSelf);
+  } catch (error) {
+    const nodeId = isForbidden(error) ? (await host.readText(nodeIdPath))?.trim() : undefined;
+    if (nodeId === undefined) throw error;
+    return readRegisteredSelf(host, nodeId);
+  }
+}
+
+/** Source: client/client.go (setupNodeID), Nomad 2.0.5. */
+const nodeIdPath = '/opt/nomad/data/client/client-id';
+
+async function readRegisteredSelf(host: HostReader, nodeId: string): Promise<z.infer<typeof nomadSelf>> {
+  const [node, members] = await Promise.all([
+    readAgent(host, nomad, `/v1/node/${nodeId}`, registeredNode),
+    readAgent(host, nomad, '/v1/agent/members', z.object({ ServerRegion: z.string() })),
+  ]);
+  return {
+    config: {
+      NodeName: node.Name,
+      Region: members.ServerRegion,
+      Datacenter: node.Datacenter,
+      Version: { Version: node.Attributes['nomad.version'] ?? '' },
+      AdvertiseAddrs: { HTTP: node.HTTPAddr, RPC: '', Serf: '' },
+      Server: { Enabled: false },
+      Client: { Enabled: true },
+    },
+    // It has just asked one.
+    stats: { client: { node_id: nodeId, known_servers: 'some' } },
+  };
+}
+
+const registeredNode = z.object({
+  Name: z.string(),
+  Datacenter: z.string(),
+  HTTPAddr: z.string(),
+  Attributes: z.record(z.string(), z.string()),
+});
+
+/** Access control is on, and whoever asked may not know this. */
+function isForbidden(error: unknown): boolean {
+  return error instanceof BootstrapError && error.code === 'agent-refused' && / answered 40[13] /.test(error.message);
 }
 
 /** Consul's `/v1/agent/self`: about the agent alone. */

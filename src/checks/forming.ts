@@ -51,11 +51,19 @@ async function howFar(
 
   let least: Forming | undefined;
   for (const { agent, members } of agents) {
-    const servers = countServers(await members(), target);
+    const known = await members().catch(unlessRefused);
+    if (known === undefined) continue;
+    const servers = countServers(known, target);
     const peers = await readAgent(host, agent, '/v1/status/peers?stale', z.array(z.string()));
     const alive = servers.alive.length;
     if (peers.length > 0 || alive === 0 || alive >= servers.expected) return undefined;
     if (least === undefined || alive < least.alive) least = { alive, expected: servers.expected };
   }
   return least;
+}
+
+/** Before there is a leader Nomad knows no token; Consul's word has to do. */
+function unlessRefused(error: unknown): undefined {
+  if (error instanceof BootstrapError && error.code === 'agent-refused') return undefined;
+  throw error;
 }

@@ -1,5 +1,7 @@
+import { acls } from './acls.ts';
 import { bootEnabled } from './boot-enabled.ts';
 import { bridgeSysctls } from './bridge-sysctls.ts';
+import { certificates } from './certificates.ts';
 import { cgroups } from './cgroups.ts';
 import { cniPlugins } from './cni-plugins.ts';
 import { consulAgent } from './consul-agent.ts';
@@ -9,8 +11,10 @@ import { consulMembers } from './consul-members.ts';
 import { consulServers } from './consul-servers.ts';
 import { diskSpace } from './disk-space.ts';
 import { docker } from './docker.ts';
+import { gossipEncryption } from './gossip-encryption.ts';
 import type { HealthCheck } from './health-check.ts';
 import { kernelBridge } from './kernel-bridge.ts';
+import { metadataShielded } from './metadata-shielded.ts';
 import { nomadAdvertise } from './nomad-advertise.ts';
 import { nomadAgent } from './nomad-agent.ts';
 import { nomadAutopilot } from './nomad-autopilot.ts';
@@ -23,9 +27,12 @@ import { nomadMembers } from './nomad-members.ts';
 import { osSupported } from './os-supported.ts';
 import { packagesHeld } from './packages-held.ts';
 import { portsExposed } from './ports-exposed.ts';
+import { secretsPermissions } from './secrets-permissions.ts';
 import { sysctlsPersist } from './sysctls-persist.ts';
 import { timeSync } from './time-sync.ts';
+import { tlsRoles } from './tls-roles.ts';
 import { versionsAgree } from './versions-agree.ts';
+import { workloadIdentity } from './workload-identity.ts';
 
 /**
  * What a healthy node is, in the order of the report: the node, then the cluster as the node sees it. A check comes
@@ -44,6 +51,9 @@ export const healthChecks: readonly HealthCheck[] = [
   cniPlugins,
   docker,
   portsExposed,
+  certificates,
+  secretsPermissions,
+  metadataShielded,
   consulAgent,
   consulLeader,
   consulMembers,
@@ -59,4 +69,8 @@ export const healthChecks: readonly HealthCheck[] = [
   nomadClientBridge,
   nomadInConsul,
   versionsAgree,
+  tlsRoles,
+  gossipEncryption,
+  acls,
+  workloadIdentity,
 ];

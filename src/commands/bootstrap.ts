@@ -11,13 +11,16 @@ import { runChecks, waitUntilHealthy } from '../core/run-checks.ts';
 import type { CheckResult } from '../core/types.ts';
 import type { Facts } from '../facts/facts.ts';
 import { gatherFacts } from '../facts/gather.ts';
+import { asThisNode } from '../own-agents.ts';
 import { platformFor, supportedSystems, unsupportedReason } from '../platforms/index.ts';
 import type { Platform } from '../platforms/platform.ts';
 import { resolve } from '../resolution/resolve.ts';
-import { steps } from '../steps/index.ts';
-import { isNode, type NodeTarget, type Target } from '../target.ts';
+import { clusterSteps, steps } from '../steps/index.ts';
+import { isNode, isSecure, isSecureServer, type NodeTarget, type Target } from '../target.ts';
+import { clusterCredentials } from './cluster-credentials.ts';
 import type { CommandContext } from './command.ts';
 import { farewell } from './farewell.ts';
+import { takeUpConsulToken, untilLeaders } from './secure-start.ts';
 
 /** A first boot's network can be this late. */
 const identitySeconds = 60;
@@ -29,7 +32,6 @@ const defaultWaitSeconds = 180;
 export async function run(context: CommandContext): Promise<ExitCode> {
   const { host, reporter, settings } = context;
   const startedAt = host.now().getTime();
-  refuseToken(context);
   const target = await targetOf(context);
   await checkFirst(context, target);
 
@@ -40,13 +42,20 @@ export async function run(context: CommandContext): Promise<ExitCode> {
     return exitCodes.converged;
   }
 
-  const { applied } = await converge({ ...context, steps, target });
   if (!isNode(target)) {
+    const { applied } = await converge({ ...context, steps, target });
     report('converged', applied.length, 'this machine is ready to become an image');
     return exitCodes.converged;
   }
-  const stillForming = await waitForHealth(context, target);
-  report(stillForming === undefined ? 'converged' : 'forming', applied.length, farewell(target, stillForming));
+  // An API that neighbours reach before access control was taken over would let them do that.
+  const opensLater = isSecure(target) && target.config.node.api === 'cluster' && !isOpen(context);
+  let { changes, stillForming } = await bringUp(context, opensLater ? withClosedApi(target) : target);
+  if (opensLater && stillForming === undefined) {
+    const opened = await bringUp(context, target);
+    changes += opened.changes;
+    stillForming = opened.stillForming;
+  }
+  report(stillForming === undefined ? 'converged' : 'forming', changes, farewell(target, stillForming));
   return exitCodes.converged;
 
   function report(outcome: 'converged' | 'forming' | 'planned', changes: number, message: string): void {
@@ -54,16 +63,38 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   }
 }
 
-/** Whoever gives a token expects a cluster that it protects, and no role makes one yet. */
-function refuseToken({ token }: CommandContext): void {
-  if (token.given === undefined) return;
-  throw new BootstrapError('settings-conflict', 'a token was given, and this release makes clusters without one only', {
-    hint: 'unset NOMAD_BOOTSTRAP_TOKEN and leave --token-file away; --insecure then says that the cluster is not protected. Nothing was touched.',
-  });
+interface Progress {
+  readonly changes: number;
+  readonly stillForming: Forming | undefined;
+}
+
+/** The node itself, then what its cluster needs, then its health. */
+async function bringUp(context: CommandContext, target: NodeTarget): Promise<Progress> {
+  const waitSeconds = context.settings.wait ?? defaultWaitSeconds;
+  const { applied } = await converge({ ...context, steps, target });
+  let changes = applied.length;
+  if (isSecureServer(target)) {
+    const stillForming = await untilLeaders(context, target, waitSeconds);
+    if (stillForming !== undefined) return { changes, stillForming };
+    changes += (await converge({ ...context, steps: clusterSteps, target })).applied.length;
+  }
+  if (isSecure(target) && applied.includes('agent:consul')) await takeUpConsulToken(context, target, waitSeconds);
+  return { changes, stillForming: await waitForHealth(context, target) };
+}
+
+/** Whether an earlier run has opened the API already: then the cluster has its access control. */
+function isOpen({ recorded }: CommandContext): boolean {
+  const node = recorded?.config.node;
+  return node !== undefined && !node.insecure && node.api === 'cluster';
+}
+
+function withClosedApi(target: NodeTarget): NodeTarget {
+  return { ...target, config: { ...target.config, node: { ...target.config.node, api: 'loopback' } } };
 }
 
 /** What the host is, what it is to be, and what that means today. */
-async function targetOf({ command, host, reporter, settings, recorded }: CommandContext): Promise<Target> {
+async function targetOf(context: CommandContext): Promise<Target> {
+  const { command, host, reporter, settings, recorded } = context;
   const facts = await gatherFacts(host, {
     metadataTimeoutMs: (recorded === undefined ? identitySeconds : recordedIdentitySeconds) * 1000,
     onWait: waitedSeconds =>
@@ -74,14 +105,15 @@ async function targetOf({ command, host, reporter, settings, recorded }: Command
   const platform = supportedPlatform(facts);
   const wanted =
     command === 'auto' ? decideRole(settings, recorded, facts) : { role: command as Role | 'image', settings };
-  const config = decide(wanted.role, wanted.settings, recorded, facts);
+  const credentials = await clusterCredentials({ ...context, settings: wanted.settings }, wanted.role);
+  const config = decide(wanted.role, wanted.settings, recorded, facts, credentials);
   for (const message of remarks(config)) reporter.report({ type: 'notice', level: 'warning', message });
   const resolution = await resolve(host, facts, config, platform, recorded?.resolution);
   if (resolution.hashicorp.fallback && recorded === undefined) {
     const message = `HashiCorp's repository has nothing for this release of the system yet; taking that of ${resolution.hashicorp.suite}`;
     reporter.report({ type: 'notice', level: 'info', message });
   }
-  return Object.freeze({ facts, config, platform, resolution });
+  return Object.freeze({ facts, config, platform, resolution, credentials });
 }
 
 /** Before any upstream is asked: a machine that cannot be bootstrapped is told so also where there is no network. */
@@ -96,7 +128,11 @@ function supportedPlatform(facts: Facts): Platform {
 function remarks({ node }: Target['config']): readonly string[] {
   if (node === undefined || node.role === 'dev') return [];
   return [
-    `this cluster is insecure: no encryption, no access control; whoever reaches ${node.network.cidr} on ${node.network.interface} rules it`,
+    ...(node.insecure
+      ? [
+          `this cluster is insecure: no encryption, no access control; whoever reaches ${node.network.cidr} on ${node.network.interface} rules it`,
+        ]
+      : []),
     ...(node.runsServer && node.expect % 2 === 0
       ? [`an even number of servers survives no more losses than one server less: use an odd number`]
       : []),
@@ -122,9 +158,10 @@ async function checkFirst({ host, reporter, settings }: CommandContext, target: 
 
 /** Waits for what --wait-for names. Returns how far a cluster is that is still forming; throws `not-healthy`. */
 async function waitForHealth(
-  { host, reporter, settings }: CommandContext,
+  { host: machine, reporter, settings }: CommandContext,
   target: NodeTarget,
 ): Promise<Forming | undefined> {
+  const host = asThisNode(machine, target);
   let stillForming: Forming | undefined;
 
   const results = await waitUntilHealthy(healthChecks, host, target, {

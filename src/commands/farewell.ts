@@ -1,5 +1,5 @@
 import type { Forming } from '../checks/forming.ts';
-import type { NodeTarget } from '../target.ts';
+import { isSecureServer, type NodeTarget } from '../target.ts';
 
 /** What a person wants to know when a node is done: what it is, how to look at it, what comes next. */
 export function farewell(target: NodeTarget, forming: Forming | undefined): string {
@@ -11,16 +11,25 @@ export function farewell(target: NodeTarget, forming: Forming | undefined): stri
   return [
     `${node.role} ${node.name} (${node.network.address}) in ${node.datacenter}: Nomad ${nomad.version}, Consul ${consul.version}`,
     ...(node.runsServer ? userInterface(node) : []),
+    ...(isSecureServer(target) ? logIn : []),
     ...(node.role === 'dev' ? [devWarning] : []),
   ].join('\n');
 }
 
+/** How to get in, without the key. */
+const logIn = [
+  "the token to log in with: nomad-bootstrap token show --kind nomad-management (for Consul's UI: consul-management)",
+];
+
 const devWarning = 'every local user of this machine may run jobs, and so become root: keep it for development';
 
-function userInterface({ api, network }: NodeTarget['config']['node']): readonly string[] {
+function userInterface({ api, network, insecure, role }: NodeTarget['config']['node']): readonly string[] {
+  const open = api === 'cluster';
+  const secured = !insecure && role !== 'dev';
+  const nomad = open && secured ? 'https' : 'http';
   return [
-    "Nomad's UI: http://127.0.0.1:4646/ui, Consul's: http://127.0.0.1:8500/ui",
+    `Nomad's UI: ${nomad}://127.0.0.1:4646/ui, Consul's: http://127.0.0.1:8500/ui`,
     'from your own machine: ssh -L 4646:127.0.0.1:4646 -L 8500:127.0.0.1:8500 root@THIS-MACHINE',
-    ...(api === 'cluster' ? [`from the cluster's network: http://${network.address}:4646/ui`] : []),
+    ...(open ? [`from the cluster's network: ${nomad}://${network.address}:4646/ui`] : []),
   ];
 }

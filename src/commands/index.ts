@@ -21,6 +21,7 @@ export const commands: Readonly<Record<RunnableCommand, CommandNeeds>> = {
   image: { changesHost: always, root: true, load: () => import('./bootstrap.ts') },
   uninstall: { changesHost: always, root: true, load: () => import('./uninstall.ts') },
   verify: { changesHost: ({ timer }) => timer === true, root: true, load: () => import('./verify.ts') },
+  renew: { changesHost: always, root: true, load: () => import('./renew.ts') },
   token: { changesHost: never, root: false, load: () => import('./token.ts') },
   facts: { changesHost: never, root: false, load: () => import('./facts.ts') },
 };

@@ -2,7 +2,8 @@ import { converge, planAll } from '../core/converge.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
 import type { Journal } from '../core/journal.ts';
-import type { HostReader, Path, Resource, Step } from '../core/types.ts';
+import type { Host, HostReader, Path, Resource, Step } from '../core/types.ts';
+import { asThisNode } from '../own-agents.ts';
 import { platforms } from '../platforms/index.ts';
 import { consulDeparture, nomadDeparture } from '../resources/departure.ts';
 import { type PackageManager, packagesId } from '../resources/packages.ts';
@@ -21,6 +22,7 @@ import { formerData } from '../resources/undo-data.ts';
 import { archiveGone, directoryAsItWas, directoryGone, fileAsItWas, ownFolderGone } from '../resources/undo-files.ts';
 import { formerSysctl, moduleGone } from '../resources/undo-kernel.ts';
 import { groupGone, holdReleased, keysGone, packagesGone, userGone } from '../resources/undo-packages.ts';
+import { recordedCredentials } from './cluster-credentials.ts';
 import type { CommandContext } from './command.ts';
 
 const defaultDrainSeconds = 180;
@@ -53,14 +55,15 @@ const steps: readonly Step<Undoing>[] = [
 
 /** `uninstall`: makes this host what it was before the first run, but for what others need by now and for data. */
 export async function run(context: CommandContext): Promise<ExitCode> {
-  const { host, journal, reporter, recorded, settings } = context;
-  const startedAt = host.now().getTime();
+  const { journal, reporter, recorded, settings } = context;
+  const startedAt = context.host.now().getTime();
   const entries = await journal.entries();
   if (entries.length === 0 && recorded !== undefined) {
     throw new BootstrapError('journal-missing', `${stateFolder}/journal is gone: what was made here cannot be told`, {
       hint: `put it back from a backup; or remove the packages nomad and consul, /opt/nomad, /opt/consul and ${settingsFolder} yourself`,
     });
   }
+  const host = await withOwnCredentials(context);
   const remarks = new Set<string>();
   const target = await undoingOf(context, whatWasMade(entries), message => remarks.add(message));
 
@@ -79,7 +82,7 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   for (const agent of ['nomad', 'consul'] as const) {
     if (changes.some(({ id }) => id === `agent:${agent}`)) await target.departures[agent].guard(host);
   }
-  const { applied } = await converge({ ...context, steps, target, journal: transactionsOnly(journal) });
+  const { applied } = await converge({ ...context, host, steps, target, journal: transactionsOnly(journal) });
   return report('converged', applied.length, farewell);
 
   function report(outcome: 'converged' | 'planned', changes: number, message: string): ExitCode {
@@ -87,6 +90,14 @@ export async function run(context: CommandContext): Promise<ExitCode> {
     reporter.report({ type: 'finished', outcome, changes, message, durationMs: host.now().getTime() - startedAt });
     return exitCodes.converged;
   }
+}
+
+/** Leaving a cluster with a token needs this node's credentials; where the token is gone, the node goes without taking leave. */
+async function withOwnCredentials(context: CommandContext): Promise<Host> {
+  const { host, recorded, token } = context;
+  const node = recorded?.config.node;
+  if (node === undefined || node.insecure || token.recorded === undefined) return host;
+  return asThisNode(host, { config: { node }, credentials: await recordedCredentials(context) });
 }
 
 const farewell = [

@@ -5,18 +5,15 @@ import { BootstrapError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
 import { selectChecks, waitUntilHealthy } from '../core/run-checks.ts';
 import type { CheckResult } from '../core/types.ts';
-import { gatherFacts } from '../facts/gather.ts';
-import { platformFor } from '../platforms/index.ts';
+import { asThisNode } from '../own-agents.ts';
 import { renderVerify, verifyReport } from '../reporters/verify.ts';
 import { nagiosExitCode } from '../reporters/verify-nagios.ts';
 import { steps } from '../steps/index.ts';
 import { installedProgram, metricsPath, verifyTimer } from '../steps/verify-timer.ts';
-import { isNode, type NodeTarget } from '../target.ts';
+import type { NodeTarget } from '../target.ts';
 import type { CommandContext } from './command.ts';
 import { driftOf } from './drift.ts';
-
-/** The identity is recorded: the metadata service is asked for the networks' kinds only. */
-const metadataTimeoutMs = 500;
+import { recordedTarget } from './recorded-target.ts';
 
 const checks = [...healthChecks, driftOf(steps)];
 
@@ -26,26 +23,8 @@ const checks = [...healthChecks, driftOf(steps)];
  */
 export async function run(context: CommandContext): Promise<ExitCode> {
   selectChecks(checks, context.settings);
-  const target = await targetOf(context);
+  const target = await recordedTarget(context);
   return context.settings.timer === true ? installTimer(context, target) : answerWithReport(context, target);
-}
-
-/** What this machine was bootstrapped as. Throws `not-bootstrapped`. */
-async function targetOf({ host, recorded }: CommandContext): Promise<NodeTarget> {
-  if (recorded?.config.node === undefined) {
-    throw new BootstrapError('not-bootstrapped', 'this machine was not bootstrapped as a node of a cluster', {
-      hint: 'run nomad-bootstrap server, client or dev on it first',
-    });
-  }
-  const facts = await gatherFacts(host, { metadataTimeoutMs });
-  const target = {
-    facts,
-    platform: platformFor(facts.os),
-    config: { ...recorded.config, force: false },
-    resolution: recorded.resolution,
-  };
-  if (!isNode(target)) throw new Error('a recorded node is a node');
-  return target;
 }
 
 async function answerWithReport(context: CommandContext, target: NodeTarget): Promise<ExitCode> {
@@ -64,7 +43,7 @@ async function answerWithReport(context: CommandContext, target: NodeTarget): Pr
 
 async function checkNode(context: CommandContext, target: NodeTarget): Promise<readonly CheckResult[]> {
   const { host, reporter, settings } = context;
-  const results = await waitUntilHealthy(checks, host, target, {
+  const results = await waitUntilHealthy(checks, asThisNode(host, target), target, {
     only: settings.only,
     skip: settings.skip,
     waitSeconds: settings.wait ?? 0,

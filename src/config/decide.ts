@@ -20,14 +20,62 @@ import type { Recorded } from './record.ts';
  * must settle: `expect-missing`, `join-missing`, `insecure-not-said`, `insecure-network`, `settings-conflict`,
  * `network-undecided`, `identity-unknown`, `bad-setting`.
  */
-export function decide(role: Role | 'image', settings: Settings, recorded: Recorded | undefined, facts: Facts): Config {
+export function decide(
+  role: Role | 'image',
+  settings: Settings,
+  recorded: Recorded | undefined,
+  facts: Facts,
+  /** What the cluster's token says; absent where there is none. */
+  token?: TokenScope,
+): Config {
   const packages = decidePackages(settings);
   const force = settings.force ?? false;
   refuseRole(role, recorded?.config.node?.role);
   if (role === 'image') return { packages, force };
-  const node = role === 'dev' ? decideDev(settings, facts) : decideClusterNode(role, settings, facts);
+  const node = role === 'dev' ? decideDev(settings, facts) : decideClusterNode(role, settings, facts, token);
   refuseConflicts(node, recorded);
   return { packages, node, force };
+}
+
+/** What a token fixes for all nodes of its cluster. */
+export interface TokenScope {
+  readonly region: string;
+  /** `undefined`: each node decides. */
+  readonly datacenter: string | undefined;
+}
+
+/** The settings, with what the token fixes. Throws `settings-conflict` where they say otherwise. */
+function withToken(settings: Settings, token: TokenScope | undefined): Settings {
+  if (token === undefined) return settings;
+  const { region, datacenter = settings.datacenter } = token;
+  for (const [what, fixed, asked] of [
+    ['region', region, settings.region],
+    ['datacenter', datacenter, settings.datacenter],
+  ]) {
+    if (asked === undefined || asked === fixed) continue;
+    throw new BootstrapError('settings-conflict', `the token is of the ${what} ${fixed}, and ${asked} was asked for`, {
+      hint: `leave that setting away; for another ${what} make another token with token create --${what}. Nothing was touched.`,
+    });
+  }
+  return { ...settings, region, ...(datacenter === undefined ? {} : { datacenter }) };
+}
+
+/** Shows the two lines that make a secure cluster. */
+function tokenMissing(role: 'server' | 'client'): BootstrapError {
+  const lines =
+    role === 'server'
+      ? [
+          '(umask 077; nomad-bootstrap token create > cluster.token)',
+          'nomad-bootstrap server --token-file cluster.token --expect 3 --join A,B,C',
+        ]
+      : [
+          '(umask 077; nomad-bootstrap token client --token-file cluster.token > client.token)',
+          'nomad-bootstrap client --token-file client.token --join A,B,C',
+        ];
+  return new BootstrapError('insecure-not-said', 'a cluster needs a token, from which all of its secrets follow', {
+    detail: lines.join('\n'),
+    hint: `run these two, the first once and the second with its file on every ${role}; or say --insecure, on a network that nobody else is on. Nothing was touched.`,
+  });
 }
 
 function decidePackages(settings: Settings): PackagesConfig {
@@ -65,22 +113,22 @@ function decideDev(settings: Settings, facts: Facts): NodeConfig {
   };
 }
 
-function decideClusterNode(role: 'server' | 'client', settings: Settings, facts: Facts): NodeConfig {
-  const insecure = settings.insecure ?? false;
-  if (!insecure) {
-    throw new BootstrapError('insecure-not-said', 'a cluster without encryption and access control must be asked for', {
-      hint: 'say --insecure, on a network that nobody else is on (a VLAN or a VPC); `dev` makes a single node on loopback without it. Nothing was touched.',
-    });
-  }
+function decideClusterNode(
+  role: 'server' | 'client',
+  settings: Settings,
+  facts: Facts,
+  token: TokenScope | undefined,
+): NodeConfig {
+  if (token === undefined && settings.insecure !== true) throw tokenMissing(role);
   const network = chooseNetwork(settings.network ?? 'auto', facts);
-  if (network.kind === 'public' || isLinodePrivate(network.address)) {
+  if (token === undefined && (network.kind === 'public' || isLinodePrivate(network.address))) {
     throw new BootstrapError(
       'insecure-network',
       `an insecure cluster on ${network.address} is refused: ${network.kind === 'public' ? 'the whole internet' : 'every customer of the data centre'} could rule it`,
-      { hint: 'attach a VLAN or a VPC and name it with --network. Nothing was touched.' },
+      { hint: 'make it with a token, or attach a VLAN or a VPC and name it with --network. Nothing was touched.' },
     );
   }
-  const identity = decideIdentity(settings, facts);
+  const identity = decideIdentity(withToken(settings, token), facts);
   const isSelf = (address: string) =>
     address === network.address || address === identity.name || address === facts.hostname;
   const join: readonly Join[] = (settings.join ?? [])
@@ -108,8 +156,8 @@ function decideClusterNode(role: 'server' | 'client', settings: Settings, facts:
     expect: role === 'server' ? (settings.expect ?? 1) : 0,
     join,
     network,
-    api: settings.api ?? 'cluster',
-    insecure,
+    api: settings.api ?? (token === undefined ? 'cluster' : 'loopback'),
+    insecure: token === undefined,
     ...identity,
     ...decideClient(settings),
   };

@@ -10,6 +10,7 @@ export type CommandName =
   | 'verify'
   | 'facts'
   | 'token'
+  | 'renew'
   | 'completion';
 
 /** One setting: a flag, an environment variable and a key of the --config file at once. */
@@ -39,6 +40,7 @@ const all: readonly CommandName[] = [
   'verify',
   'facts',
   'token',
+  'renew',
 ];
 
 const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
@@ -331,7 +333,7 @@ export const options = {
     schema: seconds,
     describe: 'How long to wait for another run to end, in seconds (default: 0)',
     placeholder: 'SECONDS',
-    commands: [...changing, 'uninstall'],
+    commands: [...changing, 'uninstall', 'renew'],
   }),
   force: option({
     group: 'Run',
@@ -345,7 +347,7 @@ export const options = {
     kind: 'switch',
     schema: z.boolean(),
     describe: 'Print every change with its diff, make none',
-    commands: [...changing, 'uninstall'],
+    commands: [...changing, 'uninstall', 'renew'],
   }),
   purgeData: option({
     group: 'Run',

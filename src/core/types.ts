@@ -54,6 +54,26 @@ export interface MutatingRequestOptions extends RequestOptions {
   readonly body?: string;
 }
 
+/** What a server said to a TLS handshake on one of an agent's RPC ports. */
+export interface HandshakeOptions {
+  /** The byte with which the agents tell TLS from other streams on one port. */
+  readonly preamble: number;
+  /** PEM of the only authority to trust. */
+  readonly ca: string;
+  /** Our own certificate and key; absent: none is shown. */
+  readonly cert?: string;
+  readonly key?: string;
+  /** The name that its certificate must have. */
+  readonly serverName: string;
+  readonly timeoutMs: number;
+}
+
+/**
+ * `accepted`: it is of this authority and takes us for one of its own. `refused`: it is of this authority, and does not.
+ * `foreign`: its certificate is of another authority or name. `plain`: it listens and speaks no TLS. `silent`: nothing answers.
+ */
+export type Handshake = 'accepted' | 'refused' | 'foreign' | 'plain' | 'silent';
+
 /** An answer of any status: a status is data. Only a failure to get an answer is an error (`unreachable`). */
 export interface HttpResponse {
   readonly status: number;
@@ -131,6 +151,8 @@ export interface HostReader {
   stat(path: Path): Promise<FileStat | undefined>;
   /** A GET. Throws `unreachable` when no answer came. */
   request(url: string, options?: RequestOptions): Promise<HttpResponse>;
+  /** Never throws: whatever happens is an answer. */
+  handshake(address: string, port: number, options: HandshakeOptions): Promise<Handshake>;
   /** `undefined` when there is no metadata service within the given time. */
   linodeMetadata(timeoutMs: number): Promise<LinodeMetadata | undefined>;
   addresses(): readonly InterfaceAddress[];

@@ -21,6 +21,7 @@ import {
   writeAtomically,
   writing,
 } from './files.ts';
+import { handshake } from './handshake.ts';
 import { createHttp } from './http.ts';
 import { inspectHost } from './inspect.ts';
 import { readLinodeMetadata } from './linode-metadata.ts';
@@ -69,6 +70,7 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     stat: statPath,
     request: http.request,
     send: http.request,
+    handshake,
     linodeMetadata: timeoutMs => readLinodeMetadata(http.request, timeoutMs),
     addresses: localAddresses,
     machine,

@@ -20,6 +20,8 @@ const readOnlyPrograms: Readonly<Record<string, Judge>> = {
   dpkg: startsWith('--get-selections', '--audit'),
   'dpkg-query': startsWith('-W', '--show'),
   // Some of its options remove, rotate or move what was logged.
+  ip6tables: startsWith('-w -t raw -S'),
+  iptables: startsWith('-w -t raw -S'),
   journalctl: args => args.every(arg => /^--(unit|lines|output|since|identifier)=|^--no-pager$/.test(arg)),
   lslocks: () => true,
   nomad: only('version'),

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { BootstrapError } from '../core/errors.ts';
 import type { Change, Host, HostReader, Path, Resource } from '../core/types.ts';
 import { readUnit, type UnitState, unitLog } from '../core/unit.ts';
-import { compareFile, type DesiredFile, type FormerFile, formerFile, restoreFile } from './file.ts';
+import { compareFile, type DesiredFile, type FormerFile, formerFile, restoreFile, textOf } from './file.ts';
 
 /** An agent of HashiCorp's as it is to run. */
 export interface AgentSpec {
@@ -96,7 +96,7 @@ async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: 
     if ((await host.stat(parentOf(path))) === undefined) {
       await host.makeDirectory(parentOf(path), { mode: 0o755, owner: 'root:root' });
     }
-    await host.writeFile(path, content, attributes);
+    await host.writeFile(path, textOf(content), attributes);
   }
   if (unitFiles) await host.run(['systemctl', 'daemon-reload']);
 
@@ -132,7 +132,7 @@ async function validate(host: Host, spec: AgentSpec): Promise<void> {
     }
     for (const { path, content } of spec.files) {
       if (parentOf(path) === spec.directory)
-        await host.writeFile(path.replace(spec.directory, stage), content, attributes);
+        await host.writeFile(path.replace(spec.directory, stage), textOf(content), attributes);
     }
     await host.run([...spec.validate, stage], { timeoutMs: 30_000 });
   } catch (error) {
@@ -194,7 +194,7 @@ async function rollBack(
 /** Names and contents, so that a configuration that was edited by hand and started by hand is noticed too. */
 function digestOf(spec: AgentSpec): string {
   const hash = createHash('sha256').update(`${spec.name} ${spec.version}\n`);
-  for (const { path, content } of spec.files) hash.update(`${path}\0${content}\0`);
+  for (const { path, content } of spec.files) hash.update(`${path}\0${textOf(content)}\0`);
   return hash.digest('hex');
 }
 

@@ -1,11 +1,13 @@
 import { BootstrapError } from '../core/errors.ts';
+import { hidden, Secret } from '../core/secret.ts';
 import type { Change, FileAttributes, Host, HostReader, Path, Resource } from '../core/types.ts';
 import { unifiedDiff } from './unified-diff.ts';
 
 /** A file as it is to be. */
 export interface DesiredFile {
   readonly path: Path;
-  readonly content: string;
+  /** A secret content is never shown: neither it nor what it replaces. */
+  readonly content: string | Secret;
   readonly attributes: FileAttributes;
 }
 
@@ -17,7 +19,7 @@ export interface FormerFile {
 }
 
 /** A file of exactly this content, mode and owner. It takes the place of a link; a directory in its place is `file-refused`. */
-export function file(path: Path, content: string, attributes: FileAttributes): Resource {
+export function file(path: Path, content: string | Secret, attributes: FileAttributes): Resource {
   const desired: DesiredFile = { path, content, attributes };
   return {
     id: `file:${path}`,
@@ -28,7 +30,7 @@ export function file(path: Path, content: string, attributes: FileAttributes): R
         summary: `${difference.verb} ${path}`,
         diff: difference.diff,
         undo: { kind: 'files', files: [await formerFile(host, path)] },
-        apply: target => target.writeFile(path, content, attributes),
+        apply: target => target.writeFile(path, textOf(content), attributes),
       };
     },
   };
@@ -41,19 +43,24 @@ export interface FileDifference {
 
 /** How the file on the host differs from what it is to be, or `undefined` when it does not. */
 export async function compareFile(host: HostReader, desired: DesiredFile): Promise<FileDifference | undefined> {
-  const { path, content, attributes } = desired;
+  const { path, attributes } = desired;
+  const content = textOf(desired.content);
+  const unified = async (from: string | undefined) => {
+    const diff = await unifiedDiff(path, from, content);
+    return desired.content instanceof Secret ? withoutSecrets(diff) : diff;
+  };
   const [stat, bytes] = await Promise.all([host.stat(path), host.readFile(path)]);
-  if (stat === undefined) return { verb: 'create', diff: await unifiedDiff(path, undefined, content) };
+  if (stat === undefined) return { verb: 'create', diff: await unified(undefined) };
   if (stat.kind !== 'file' && stat.kind !== 'symlink') throw inTheWay(path);
 
   const current = bytes && new TextDecoder().decode(bytes);
   if (stat.kind === 'symlink') {
     const link = `${path}: a link to ${stat.linkTarget} -> a file\n`;
-    return { verb: 'change', diff: link + (current === content ? '' : await unifiedDiff(path, current, content)) };
+    return { verb: 'change', diff: link + (current === content ? '' : await unified(current)) };
   }
   // By their bytes: text hides a byte order mark.
   if (bytes === undefined || !Buffer.from(content).equals(bytes))
-    return { verb: 'change', diff: await unifiedDiff(path, current, content) };
+    return { verb: 'change', diff: await unified(current) };
   if (stat.mode === attributes.mode && stat.owner === attributes.owner) return undefined;
   return {
     verb: 'set mode and owner of',
@@ -106,4 +113,14 @@ export function isSame(a: FormerFile, b: FormerFile): boolean {
     a.former?.attributes.mode === b.former?.attributes.mode &&
     a.former?.attributes.owner === b.former?.attributes.owner
   );
+}
+
+/** The content itself, for what must have it. */
+export function textOf(content: string | Secret): string {
+  return content instanceof Secret ? content.reveal() : content;
+}
+
+/** Whatever could be a key, a token or a line of PEM: also former ones, which the redactor does not know. */
+function withoutSecrets(diff: string): string {
+  return diff.replaceAll(/[A-Za-z0-9+/_=-]{32,}/g, hidden);
 }

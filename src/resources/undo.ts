@@ -23,6 +23,8 @@ type KnownUndo =
   | { readonly kind: 'package-hold'; readonly manager: PackageManager['id']; readonly names: readonly string[] }
   | ({ readonly kind: 'service'; readonly unit: string } & FormerService)
   | ({ readonly kind: 'agent'; readonly unit: AgentName } & FormerAgent)
+  // A cluster's own: no node takes it away.
+  | { readonly kind: 'none' }
   | PackagesRemoved;
 
 /** Written by an uninstallation itself, so that a transaction that is cut off is continued with the same packages. */
@@ -131,6 +133,8 @@ export function whatWasMade(entries: readonly JournalEntry[]): Made {
         });
         break;
       }
+      case 'none':
+        break;
       case 'packages-removed':
         for (const name of known.packages) made.removing.add(name);
         break;

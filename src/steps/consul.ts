@@ -1,5 +1,7 @@
 import { readAsset } from '../assets.ts';
+import type { Secret } from '../core/secret.ts';
 import type { Step } from '../core/types.ts';
+import { asThisNode, consulApi } from '../own-agents.ts';
 import { compareReleases } from '../resolution/package-version.ts';
 import { agent } from '../resources/agent.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
@@ -9,7 +11,7 @@ import { render } from '../templates.ts';
 export const consul: Step<Target> = {
   id: 'consul',
   title: 'Consul, configured and running',
-  after: ['packages'],
+  after: ['packages', 'secrets'],
   appliesTo: isNode,
   resources: target =>
     isNode(target)
@@ -32,20 +34,28 @@ export const consul: Step<Target> = {
               },
             ],
             validate: ['consul', 'validate'],
-            answersAt: 'http://127.0.0.1:8500/v1/agent/self',
-            beforeRestart: quorumGuard('Consul', 'http://127.0.0.1:8500', target),
+            answersAt: `${consulApi}/v1/agent/self`,
+            beforeRestart: host => quorumGuard('Consul', consulApi, target)(asThisNode(host, target)),
           }),
         ]
       : [],
 };
 
 /** The whole of /etc/consul.d/consul.hcl. */
-export function consulConfig({ config: { node }, resolution }: NodeTarget): string {
+export function consulConfig({ config: { node }, resolution, credentials }: NodeTarget): string | Secret {
   return render(readAsset('templates/consul.hcl.mustache'), {
     name: node.name,
     datacenter: node.datacenter,
     address: node.network.address,
-    apiOnCluster: node.api === 'cluster',
+    plainApiOnCluster: node.api === 'cluster' && credentials === undefined,
+    tlsApiOnCluster: node.api === 'cluster' && credentials !== undefined,
+    secure: credentials && {
+      gossip: credentials.consulGossip,
+      management: credentials.kind === 'server' ? credentials.consulManagement : undefined,
+      agentToken: credentials.consulAgent,
+      recoveryToken: credentials.consulRecovery,
+      dnsToken: credentials.consulDns,
+    },
     isServer: node.runsServer,
     expect: node.expect,
     // Consul 1.9 renamed it; an older one stops at the new name.

@@ -1,6 +1,8 @@
 import { readAsset } from '../assets.ts';
 import { joinsOverVlan } from '../config/config.ts';
+import type { Secret } from '../core/secret.ts';
 import type { Step } from '../core/types.ts';
+import { asThisNode, nomadApi } from '../own-agents.ts';
 import { agent } from '../resources/agent.ts';
 import { directory } from '../resources/directory.ts';
 import type { DesiredFile } from '../resources/file.ts';
@@ -12,7 +14,7 @@ import { render } from '../templates.ts';
 export const nomad: Step<Target> = {
   id: 'nomad',
   title: 'Nomad, configured and running',
-  after: ['kernel', 'cni-plugins', 'docker', 'consul'],
+  after: ['kernel', 'cni-plugins', 'docker', 'metadata-shield', 'secrets', 'consul'],
   appliesTo: isNode,
   resources: target =>
     isNode(target)
@@ -39,15 +41,15 @@ export const nomad: Step<Target> = {
               ...(target.config.node.runsClient ? [] : [dropIn('20-server-user.conf')]),
             ],
             validate: ['nomad', 'config', 'validate'],
-            answersAt: 'http://127.0.0.1:4646/v1/agent/self',
-            beforeRestart: quorumGuard('Nomad', 'http://127.0.0.1:4646', target),
+            answersAt: `${nomadApi}/v1/agent/self`,
+            beforeRestart: host => quorumGuard('Nomad', nomadApi, target)(asThisNode(host, target)),
           }),
         ]
       : [],
 };
 
 /** The whole of /etc/nomad.d/nomad.hcl. */
-export function nomadConfig({ facts, config: { node, packages } }: NodeTarget): string {
+export function nomadConfig({ facts, config: { node, packages }, credentials }: NodeTarget): string | Secret {
   const publicAddress = facts.candidates.find(
     ({ kind, address }) => kind === 'public' && address !== node.network.address,
   );
@@ -58,6 +60,8 @@ export function nomadConfig({ facts, config: { node, packages } }: NodeTarget): 
     address: node.network.address,
     interface: node.network.interface,
     apiOnCluster: node.api === 'cluster',
+    secure: credentials && { consulToken: credentials.consulNomad },
+    nomadGossip: credentials?.kind === 'server' ? credentials.nomadGossip : undefined,
     isServer: node.runsServer,
     isClient: node.runsClient,
     expect: node.expect,

@@ -3,6 +3,7 @@ import type { Resource, Step } from '../core/types.ts';
 import { directory } from '../resources/directory.ts';
 import { file } from '../resources/file.ts';
 import { service } from '../resources/service.ts';
+import { unitFile } from '../resources/unit-file.ts';
 import type { Target } from '../target.ts';
 
 /** What the units of systemd/ start. */
@@ -30,8 +31,8 @@ export const verifyTimer: Step<Target> = {
     unlessThere(collectorDirectory, path => directory(path, enterable)),
     // Empty until the first run; here, so that it goes away with the rest.
     unlessThere(metricsPath, path => file(path, '', readable)),
-    unitFile('nomad-bootstrap-verify.service'),
-    unitFile('nomad-bootstrap-verify.timer'),
+    unitFile('nomad-bootstrap-verify.service', readAsset('systemd/nomad-bootstrap-verify.service')),
+    unitFile('nomad-bootstrap-verify.timer', readAsset('systemd/nomad-bootstrap-verify.timer')),
     service('nomad-bootstrap-verify.timer'),
   ],
 };
@@ -42,25 +43,6 @@ function unlessThere(path: string, make: (path: string) => Resource): Resource {
     id: resource.id,
     async plan(host, before) {
       return (await host.stat(path)) === undefined ? resource.plan(host, before) : undefined;
-    },
-  };
-}
-
-/** A unit that systemd knows of as soon as it is written. */
-function unitFile(name: string): Resource {
-  const unit = file(`/etc/systemd/system/${name}`, readAsset(`systemd/${name}`), readable);
-  return {
-    id: unit.id,
-    async plan(host, before) {
-      const change = await unit.plan(host, before);
-      if (change === undefined) return undefined;
-      return {
-        ...change,
-        async apply(target) {
-          await change.apply(target);
-          await target.run(['systemctl', 'daemon-reload']);
-        },
-      };
     },
   };
 }

@@ -18,6 +18,8 @@ interface NodeCredentials {
   readonly consulNomad: Secret;
   /** For acl.tokens.dns: Consul's DNS answers with it. */
   readonly consulDns: Secret;
+  /** For acl.tokens.agent_recovery: this node's own Consul agent obeys it, also while there is no leader to ask about tokens. */
+  readonly consulRecovery: Secret;
 }
 
 /** What a server derives from its token: everything. */
@@ -29,8 +31,6 @@ export interface ServerCredentials extends NodeCredentials {
   readonly consulManagement: Secret;
   /** The token of Nomad's ACL bootstrap. */
   readonly nomadManagement: Secret;
-  /** Lets an agent be looked at while there is no leader to ask about tokens. */
-  readonly consulRecovery: Secret;
   readonly tokens: {
     readonly consul: Readonly<
       Record<'server-agent' | 'client-agent' | 'nomad-server' | 'nomad-client' | 'verify' | 'dns', PresetToken>
@@ -81,7 +81,7 @@ export async function serverCredentials(token: ServerToken): Promise<ServerCrede
     consulGossip: gossipKey(token, 'consul-gossip'),
     consulManagement: presetToken(token, 'consul-management').secretId,
     nomadManagement: presetToken(token, 'nomad-management').secretId,
-    consulRecovery: presetToken(token, 'consul-recovery').secretId,
+    consulRecovery: presetToken(token, 'consul-server-recovery').secretId,
     consulAgent: consul['server-agent'].secretId,
     consulNomad: consul['nomad-server'].secretId,
     consulDns: consul.dns.secretId,
@@ -115,6 +115,7 @@ export async function clientTokenOf(token: ServerToken): Promise<Secret> {
     consulAgent: tokens.consul['client-agent'].secretId,
     consulNomad: tokens.consul['nomad-client'].secretId,
     consulDns: tokens.consul.dns.secretId,
+    consulRecovery: presetToken(token, 'consul-client-recovery').secretId,
   });
 }
 

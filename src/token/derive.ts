@@ -22,7 +22,8 @@ export const labels = [
   'consul-nomad-client',
   'consul-verify',
   'consul-dns',
-  'consul-recovery',
+  'consul-server-recovery',
+  'consul-client-recovery',
 ] as const;
 
 export type Label = (typeof labels)[number];

@@ -34,6 +34,7 @@ export interface ClientToken {
   readonly consulAgent: Secret;
   readonly consulNomad: Secret;
   readonly consulDns: Secret;
+  readonly consulRecovery: Secret;
 }
 
 const checksumLength = 8;
@@ -71,6 +72,7 @@ export function renderClientToken(token: Omit<ClientToken, 'kind' | 'text'>): Se
     agent: token.consulAgent.reveal(),
     nomad: token.consulNomad.reveal(),
     dns: token.consulDns.reveal(),
+    recovery: token.consulRecovery.reveal(),
   };
   return withChecksum(`${clientPrefix}.${Buffer.from(JSON.stringify(content)).toString('base64url')}`);
 }
@@ -150,6 +152,7 @@ function clientToken(text: string, encoded: string): ClientToken {
     consulAgent: new Secret(field('agent')),
     consulNomad: new Secret(field('nomad')),
     consulDns: new Secret(field('dns')),
+    consulRecovery: new Secret(field('recovery')),
   };
 }
 

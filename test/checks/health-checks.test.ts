@@ -28,7 +28,8 @@ describe('the list', () => {
       expect.arrayContaining(
         `os-supported kernel-bridge bridge-sysctls sysctls-persist cgroups time-sync packages-held cni-plugins docker consul-agent
         consul-leader consul-members consul-servers nomad-agent nomad-leader nomad-members nomad-autopilot nomad-client-ready
-        nomad-client-drivers nomad-client-bridge nomad-advertise nomad-in-consul versions-agree ports-exposed boot-enabled`.split(
+        nomad-client-drivers nomad-client-bridge nomad-advertise nomad-in-consul versions-agree ports-exposed boot-enabled
+        certificates tls-roles gossip-encryption acls workload-identity secrets-permissions metadata-shielded`.split(
           /\s+/,
         ),
       ),

@@ -184,11 +184,25 @@ export async function resultOf(id: string, described: Promise<DescribedNode>): P
   return result;
 }
 
+/** Checks that ask nothing of a cluster without a token. */
+export const withTokenOnly: ReadonlySet<string> = new Set([
+  'certificates',
+  'secrets-permissions',
+  'metadata-shielded',
+  'tls-roles',
+  'gossip-encryption',
+  'acls',
+  'workload-identity',
+]);
+
 /** Ids of all checks by what became of them. */
 export async function idsByStatus(described: Promise<DescribedNode>): Promise<Readonly<Record<string, string[]>>> {
   const { host, target } = await described;
   const results = await runChecks(healthChecks, host, target);
   const ids: Record<string, string[]> = { pass: [], warn: [], fail: [], skip: [] };
-  for (const { id, status } of results) ids[status]?.push(id);
+  for (const { id, status } of results) {
+    // These nodes are of a cluster without a token.
+    if (status !== 'skip' || !withTokenOnly.has(id)) ids[status]?.push(id);
+  }
   return ids;
 }

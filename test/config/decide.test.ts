@@ -241,3 +241,36 @@ describe('a node that was bootstrapped', () => {
     );
   });
 });
+
+describe('a cluster with a token', () => {
+  const token = { region: 'global', datacenter: 'dc1' };
+
+  it('keeps its APIs on loopback unless told otherwise, and may be on any network', () => {
+    const { node } = decide('server', {}, undefined, facts({ candidates: [vlan] }), token);
+
+    expect(node).toMatchObject({ insecure: false, api: 'loopback', region: 'global', datacenter: 'dc1' });
+    const settings = { network: publicAddress.address };
+    expect(decide('server', settings, undefined, facts(), token).node?.network.kind).toBe('public');
+  });
+
+  it.each([
+    ['region', { region: 'eu' }],
+    ['datacenter', { datacenter: 'dc2' }],
+  ])('refuses another %s than that of its token', (what, settings) => {
+    expect(() => decide('server', settings, undefined, facts(), token)).toThrow(
+      expect.objectContaining({ code: 'settings-conflict', exitCode: 2, message: expect.stringContaining(what) }),
+    );
+  });
+
+  it.each(['server', 'client'] as const)('is what a %s without one is shown how to make', role => {
+    expect(() => decide(role, { join: ['10.0.0.12'] }, undefined, facts())).toThrow(
+      expect.objectContaining({
+        code: 'insecure-not-said',
+        exitCode: 2,
+        detail: expect.stringMatching(
+          new RegExp(`token ${role === 'server' ? 'create' : 'client'}.*\n.*nomad-bootstrap ${role} --token-file`),
+        ),
+      }),
+    );
+  });
+});

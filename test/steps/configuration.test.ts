@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../src/config/decide.ts';
 import type { Settings } from '../../src/config/options.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { Facts } from '../../src/facts/facts.ts';
 import type { Resolution } from '../../src/resolution/resolution.ts';
 import { consulConfig } from '../../src/steps/consul.ts';
 import { nomadConfig } from '../../src/steps/nomad.ts';
 import type { NodeTarget } from '../../src/target.ts';
+import { credentialsOf } from '../../src/token/credentials.ts';
+import { parseToken } from '../../src/token/format.ts';
+import { testClientToken, testServerToken } from '../token/vectors.ts';
 
 const linode = { label: 'nomad-1', region: 'us-east', tags: [], source: 'metadata' } as const;
 const candidates: Facts['candidates'] = [
@@ -86,5 +90,28 @@ describe('a value from a user', () => {
     };
 
     expect(nomadConfig(hostile)).toContain(String.raw`"key" = "x\"\n}\nplugin \"raw_exec\" {"`);
+  });
+});
+
+describe('with a token', () => {
+  it.each([
+    ['server', testServerToken, 'loopback'],
+    ['server', testServerToken, 'cluster'],
+    ['client', testClientToken, 'loopback'],
+    ['client', testClientToken, 'cluster'],
+  ] as const)('a %s gets exactly these configurations, which are secret (%#)', async (role, token, api) => {
+    const facts = { hostname: 'nomad-1', linode, candidates, addresses: [], selinux: 'disabled' } as unknown as Facts;
+    const credentials = await credentialsOf(parseToken(new Secret(token)));
+    const { insecure, ...settings } = three;
+    const resolution = { consul: { version: '1.21.4' } };
+    const config = decide(role, { ...settings, api }, undefined, facts, credentials);
+    const target = { facts, config, platform: {}, resolution, credentials } as unknown as NodeTarget;
+    const [consul, nomad] = [consulConfig(target), nomadConfig(target)];
+
+    if (!(consul instanceof Secret && nomad instanceof Secret))
+      expect.fail('a configuration with secrets is not secret');
+    const name = `../golden/config/token/${role}-api-${api}`;
+    await expect(consul.reveal()).toMatchFileSnapshot(`${name}.consul.hcl`);
+    await expect(nomad.reveal()).toMatchFileSnapshot(`${name}.nomad.hcl`);
   });
 });

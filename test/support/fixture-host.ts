@@ -6,6 +6,7 @@ import type {
   CommandOutput,
   FileAttributes,
   FileStat,
+  Handshake,
   Host,
   HttpResponse,
   Inspection,
@@ -47,6 +48,8 @@ export interface FixtureDescription {
   readonly commands?: Readonly<Record<string, FixtureCommand>>;
   /** By `METHOD url`; over a Unix socket by `METHOD socketPath:url`. */
   readonly requests?: Readonly<Record<string, FixtureAnswer | (() => FixtureAnswer)>>;
+  /** By `address:port`, and `address:port without certificate` where none is shown. */
+  readonly handshakes?: Readonly<Record<string, Handshake>>;
   /** What an archive holds, by its URL: content by relative path. */
   readonly archives?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly addresses?: readonly InterfaceAddress[];
@@ -209,6 +212,10 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
   }
   for (const [path, target] of Object.entries(description.symlinks ?? {})) put(path, { kind: 'symlink', target });
 
+  function missingHandshake(key: string): never {
+    throw missing(`handshake: ${key}`);
+  }
+
   function answerCommand(argv: readonly string[]): CommandOutput {
     const command = description.commands?.[argv.join(' ')];
     if (command === undefined) throw missing(`command: ${argv.join(' ')}`);
@@ -277,6 +284,10 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
     },
     async request(url, options) {
       return answerRequest('GET', url, options);
+    },
+    async handshake(address, port, options) {
+      const key = `${address}:${port}${options.cert === undefined ? ' without certificate' : ''}`;
+      return description.handshakes?.[key] ?? missingHandshake(key);
     },
     async linodeMetadata() {
       return description.linodeMetadata;

@@ -1,0 +1,46 @@
+import { recordPath, tokenPath } from '../config/record.ts';
+import type { Path } from '../core/types.ts';
+import { isSecure } from '../target.ts';
+import { fail, type HealthCheck, pass } from './health-check.ts';
+
+/** Who may read what: modes at most, and the only owners. A file that is not there is no leak. */
+const secretFiles: readonly { readonly path: Path; readonly mode: number; readonly owner: string }[] = [
+  { path: '/etc/nomad-bootstrap', mode: 0o700, owner: 'root:root' },
+  { path: tokenPath, mode: 0o600, owner: 'root:root' },
+  { path: recordPath, mode: 0o600, owner: 'root:root' },
+  { path: '/var/lib/nomad-bootstrap', mode: 0o700, owner: 'root:root' },
+  { path: '/var/log/nomad-bootstrap.log', mode: 0o600, owner: 'root:root' },
+  ...['nomad', 'consul'].flatMap(unit => [
+    { path: `/etc/${unit}.d/${unit}.hcl`, mode: 0o640, owner: `${unit}:${unit}` },
+    { path: `/etc/${unit}.d/tls`, mode: 0o750, owner: `${unit}:${unit}` },
+    { path: `/etc/${unit}.d/tls/agent-key.pem`, mode: 0o640, owner: `${unit}:${unit}` },
+  ]),
+];
+
+/** Tasks inherit it. */
+const nomadEnvironment = '/etc/nomad.d/nomad.env';
+
+export const secretsPermissions: HealthCheck = {
+  id: 'secrets-permissions',
+  title: 'Secrets are for those who need them alone',
+  scope: 'node',
+  appliesTo: isSecure,
+  async run(host) {
+    const open: string[] = [];
+    for (const { path, mode, owner } of secretFiles) {
+      const stat = await host.stat(path);
+      if (stat === undefined) continue;
+      if ((stat.mode & ~mode) !== 0) open.push(`${path} has mode ${stat.mode.toString(8)}`);
+      else if (stat.owner !== owner) open.push(`${path} is of ${stat.owner}`);
+    }
+    const environment = (await host.readText(nomadEnvironment)) ?? '';
+    if (/^\s*(?:export\s+)?(?:NOMAD|CONSUL_HTTP|CONSUL|VAULT|LINODE)_?TOKEN\s*=\s*\S/m.test(environment)) {
+      open.push(`${nomadEnvironment} holds a token, which every task inherits`);
+    }
+    if (open.length === 0) return pass('files are closed');
+    return fail(
+      open.join('; '),
+      'run nomad-bootstrap again for its own files; take tokens out of nomad.env, and change a secret that was open',
+    );
+  },
+};

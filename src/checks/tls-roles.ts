@@ -1,0 +1,77 @@
+import type { HandshakeOptions, HostReader } from '../core/types.ts';
+import { isSecure, type NodeTarget } from '../target.ts';
+import { fail, type HealthCheck, pass, warn } from './health-check.ts';
+
+/** The bytes with which TLS begins on the agents' RPC ports. Source: helper/pool/conn.go, Nomad 2.0.5; agent/pool/conn.go, Consul 1.21.4. */
+export const rpcPorts = {
+  nomad: { port: 4647, preamble: 0x04 },
+  consul: { port: 8300, preamble: 0x03 },
+} as const;
+
+export const tlsRoles: HealthCheck = {
+  id: 'tls-roles',
+  title: 'Servers prove to be servers, and hear nobody without a certificate',
+  scope: 'node',
+  needs: ['certificates', 'consul-agent', 'nomad-agent'],
+  appliesTo: isSecure,
+  async run(host, target) {
+    const address = target.config.node.runsServer
+      ? target.config.node.network.address
+      : target.config.node.join[0]?.address;
+    if (address === undefined || !isSecure(target)) return pass('no server to ask');
+    const own = {
+      cert: (await host.readText('/etc/nomad.d/tls/agent.pem')) ?? '',
+      key: (await host.readText('/etc/nomad.d/tls/agent-key.pem')) ?? '',
+    };
+    for (const product of ['nomad', 'consul'] as const) {
+      const options = handshakeOptions(product, target);
+      const { port } = rpcPorts[product];
+      const [withCertificate, without] = await Promise.all([
+        host.handshake(address, port, { ...options, ...own }),
+        host.handshake(address, port, options),
+      ]);
+      const place = `${product} on ${address}:${port}`;
+      if (withCertificate === 'silent')
+        return warn(`${place} does not answer`, `see whether it runs: systemctl status ${product}`);
+      if (withCertificate === 'plain')
+        return fail(
+          `${place} speaks without TLS`,
+          `look for a tls block of your own in /etc/${product}.d that wins over ours`,
+        );
+      if (withCertificate === 'foreign')
+        return fail(
+          `${place} does not prove to be a server of this cluster`,
+          'it was made with another token, or its certificate ended: run nomad-bootstrap server on it',
+        );
+      if (withCertificate === 'refused')
+        return fail(
+          `${place} refuses this node's certificate`,
+          "compare the clocks of both (timedatectl), and the authority's certificate: nomad-bootstrap token show --kind ca-certificate",
+        );
+      if (without === 'accepted')
+        return fail(
+          `${place} hears whoever has no certificate`,
+          `look for a tls block of your own in /etc/${product}.d that wins over ours`,
+        );
+    }
+    return pass('Nomad and Consul: RPC by mutual TLS only');
+  },
+};
+
+/** How a server of the cluster is told from others. */
+export function handshakeOptions(
+  product: keyof typeof rpcPorts,
+  { config: { node }, credentials }: NodeTarget,
+): HandshakeOptions {
+  return {
+    preamble: rpcPorts[product].preamble,
+    ca: credentials?.caCertificate ?? '',
+    serverName: product === 'nomad' ? `server.${node.region}.nomad` : `server.${node.datacenter}.consul`,
+    timeoutMs: 3000,
+  };
+}
+
+/** What a server at this address says to a node that holds this cluster's authority and shows nothing of its own. */
+export function sayHello(host: HostReader, target: NodeTarget, address: string) {
+  return host.handshake(address, rpcPorts.nomad.port, handshakeOptions('nomad', target));
+}

@@ -1,0 +1,88 @@
+import type { Role } from '../config/config.ts';
+import { BootstrapError } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
+import { type Credentials, credentialsOf, secretsOf } from '../token/credentials.ts';
+import { parseToken } from '../token/format.ts';
+import type { CommandContext } from './command.ts';
+
+/**
+ * What follows from the cluster's token, and hides all of it from every report; `undefined` in a cluster without one. Throws
+ * `bad-token`, and `wrong-token` for a token that does not belong to this role or to what this node is already.
+ */
+export async function clusterCredentials(
+  context: CommandContext,
+  role: Role | 'image',
+): Promise<Credentials | undefined> {
+  const { settings, recorded, token } = context;
+  if (role !== 'server' && role !== 'client') return undefined;
+  const former = recorded?.config.node;
+  if (token.given !== undefined && context.flags.has('insecure') && settings.insecure === true) {
+    throw new BootstrapError('bad-usage', 'a token and --insecure contradict each other', {
+      hint: 'leave --insecure away for a secure cluster, or the token for an insecure one. Nothing was touched.',
+    });
+  }
+  if (former?.insecure === true && token.given !== undefined) {
+    throw new BootstrapError(
+      'wrong-token',
+      "this node's cluster was made without a token, and cannot take one on in place",
+      {
+        hint: 'make a new cluster with the token on fresh nodes, run the jobs there, then take this one away with nomad-bootstrap uninstall. Nothing was touched.',
+      },
+    );
+  }
+  if (former?.insecure === false && settings.insecure === true) {
+    throw new BootstrapError(
+      'settings-conflict',
+      "this node's cluster has a token, and cannot become insecure in place",
+      {
+        hint: 'leave --insecure away. Nothing was touched.',
+      },
+    );
+  }
+  if (settings.insecure === true) return undefined;
+
+  const text = token.given ?? token.recorded ?? (await token.ask("The cluster's token (not shown; none: Enter): "));
+  if (text === undefined) return undefined;
+  token.hide(text);
+  const given = parseToken(text);
+  refuseOtherKind(role, given.kind, settings.tokenFile);
+  if (token.recorded !== undefined && token.recorded.reveal().trim() !== given.text.reveal()) {
+    throw new BootstrapError('wrong-token', 'this is not the token that this node was made with', {
+      hint: 'leave it away: the recorded one is used. A token cannot be changed in place; a node moves to another cluster on a fresh machine, or after nomad-bootstrap uninstall --purge-data. Nothing was touched.',
+    });
+  }
+  return hidden(await credentialsOf(given), token.hide);
+}
+
+/** The credentials of a node that is there, for asking its agents. Throws `wrong-token` where its token is gone. */
+export async function recordedCredentials({ recorded, token }: CommandContext): Promise<Credentials | undefined> {
+  if (recorded?.config.node?.insecure !== false) return undefined;
+  if (token.recorded === undefined) {
+    throw new BootstrapError('wrong-token', "this node's token is no longer in /etc/nomad-bootstrap/token", {
+      hint: `run it again with the token: nomad-bootstrap ${recorded.config.node.role} --token-file FILE`,
+    });
+  }
+  return hidden(await credentialsOf(parseToken(token.recorded)), token.hide);
+}
+
+function hidden(credentials: Credentials, hide: (secret: Secret) => void): Credentials {
+  for (const secret of secretsOf(credentials)) hide(secret);
+  return credentials;
+}
+
+function refuseOtherKind(role: Role, kind: 'server' | 'client', file: string | undefined): void {
+  if (role === kind) return;
+  const path = file ?? 'FILE';
+  throw new BootstrapError(
+    'wrong-token',
+    kind === 'server'
+      ? 'this is a server token, and a client must not have it'
+      : 'this is a client token, which makes no server',
+    {
+      hint:
+        kind === 'server'
+          ? `make the client token where the server token is, and bring only that here: nomad-bootstrap token client --token-file ${path} > client.token. Nothing was touched.`
+          : 'give the token that `nomad-bootstrap token create` made. Nothing was touched.',
+    },
+  );
+}

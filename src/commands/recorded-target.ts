@@ -1,0 +1,29 @@
+import { BootstrapError } from '../core/errors.ts';
+import { gatherFacts } from '../facts/gather.ts';
+import { platformFor } from '../platforms/index.ts';
+import { isNode, type NodeTarget } from '../target.ts';
+import { recordedCredentials } from './cluster-credentials.ts';
+import type { CommandContext } from './command.ts';
+
+/** The identity is recorded: the metadata service is asked for the networks' kinds only. */
+const metadataTimeoutMs = 500;
+
+/** What this machine was bootstrapped as. Throws `not-bootstrapped`. */
+export async function recordedTarget(context: CommandContext): Promise<NodeTarget> {
+  const { host, recorded } = context;
+  if (recorded?.config.node === undefined) {
+    throw new BootstrapError('not-bootstrapped', 'this machine was not bootstrapped as a node of a cluster', {
+      hint: 'run nomad-bootstrap server, client or dev on it first',
+    });
+  }
+  const facts = await gatherFacts(host, { metadataTimeoutMs });
+  const target = {
+    facts,
+    platform: platformFor(facts.os),
+    config: { ...recorded.config, force: false },
+    resolution: recorded.resolution,
+    credentials: await recordedCredentials(context),
+  };
+  if (!isNode(target)) throw new Error('a recorded node is a node');
+  return target;
+}
