@@ -19,9 +19,9 @@ const readOnlyPrograms: Readonly<Record<string, Judge>> = {
   docker: only('--version'),
   dpkg: startsWith('--get-selections', '--audit'),
   'dpkg-query': startsWith('-W', '--show'),
+  ip6tables: listsRaw,
+  iptables: listsRaw,
   // Some of its options remove, rotate or move what was logged.
-  ip6tables: startsWith('-w -t raw -S'),
-  iptables: startsWith('-w -t raw -S'),
   journalctl: args => args.every(arg => /^--(unit|lines|output|since|identifier)=|^--no-pager$/.test(arg)),
   lslocks: () => true,
   nomad: only('version'),
@@ -38,6 +38,10 @@ export function isReadOnly(argv: readonly string[]): boolean {
   const [program = '', ...args] = argv;
   const name = program.replace(/^\/usr\/s?bin\//, '');
   return Object.hasOwn(readOnlyPrograms, name) && readOnlyPrograms[name]?.(args) === true;
+}
+
+function listsRaw(args: readonly string[]): boolean {
+  return args.join(' ') === '-w -t raw -S';
 }
 
 function only(...words: readonly string[]): Judge {
