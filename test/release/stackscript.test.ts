@@ -15,7 +15,8 @@ beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'stackscript-'));
   mkdirSync(path.join(folder, 'served'));
   web = await serveFolder(path.join(folder, 'served'));
-  const program = '#!/bin/sh\necho "ran with: $*"\nenv | grep ^NOMAD_ | sort\nexit 7\n';
+  const program =
+    '#!/bin/sh\necho "ran with: $*"\nenv | grep ^NOMAD_ | grep -v TOKEN | sort\n[ -z "$NOMAD_BOOTSTRAP_TOKEN" ] || printf %s "$NOMAD_BOOTSTRAP_TOKEN" | wc -c | sed "s/^/token of length /"\nexit 7\n';
   makeRelease(path.join(folder, 'served'), web.url, Buffer.from(program));
 });
 
@@ -74,6 +75,13 @@ describe.skipIf(!mayNest)('the StackScript', () => {
       'nomad-bootstrap ended with 7',
       '',
     ]);
+  });
+
+  it('hands the token over, and puts it into no log', async () => {
+    const { output } = await run({ ROLE: 'server', CLUSTER_TOKEN_PASSWORD: 'nbserver1.told' });
+
+    expect(output).toContain('token of length 14\n');
+    expect(output).not.toContain('nbserver1');
   });
 
   it('hands over what would be something else to a shell', async () => {
