@@ -253,6 +253,12 @@ describe('a cluster with a token', () => {
     expect(decide('server', settings, undefined, facts(), token).node?.network.kind).toBe('public');
   });
 
+  it('does not open its APIs to the cluster in this release', () => {
+    expect(() => decide('server', { api: 'cluster' }, undefined, facts(), token)).toThrow(
+      expect.objectContaining({ code: 'bad-setting', exitCode: 2 }),
+    );
+  });
+
   it.each([
     ['region', { region: 'eu' }],
     ['datacenter', { datacenter: 'dc2' }],
