@@ -6,6 +6,7 @@ import type { Host, HostReader, Path, Resource, Step } from '../core/types.ts';
 import { asThisNode } from '../own-agents.ts';
 import { platforms } from '../platforms/index.ts';
 import { consulDeparture, nomadDeparture } from '../resources/departure.ts';
+import { wasThere } from '../resources/file.ts';
 import { type PackageManager, packagesId } from '../resources/packages.ts';
 import { withResidue } from '../resources/residue.ts';
 import {
@@ -13,6 +14,7 @@ import {
   goingResidues,
   isGoing,
   isLeftToItsAgent,
+  isWithin,
   type Made,
   type Undoing,
   whatWasMade,
@@ -44,12 +46,16 @@ const steps: readonly Step<Undoing>[] = [
   { id: 'services', title: 'Services, stopped or as they were', resources: servicesOf },
   { id: 'data', title: 'Data of the agents and of Docker', resources: dataOf },
   { id: 'packages', title: 'Packages, and what they leave behind', resources: packagesOf },
-  { id: 'files', title: 'Files and folders, as they were', resources: undoing => filesOf(undoing, isNotOurs) },
+  {
+    id: 'files',
+    title: 'Files and folders, as they were',
+    resources: undoing => filesOf(undoing, path => !isRecord(path) && !goesWithItsPackage(undoing, path)),
+  },
   { id: 'kernel', title: 'Kernel settings, as they were', resources: kernelOf },
   {
     id: 'record',
     title: "nomad-bootstrap's own record",
-    resources: undoing => [...filesOf(undoing, path => !isNotOurs(path)), ownFolderGone(stateFolder)],
+    resources: undoing => [...filesOf(undoing, isRecord), ownFolderGone(stateFolder)],
   },
 ];
 
@@ -169,6 +175,7 @@ function packagesOf(undoing: Undoing): readonly Resource[] {
   const residues = goingResidues(undoing);
   return [
     ...(free.length > 0 ? [holdReleased(manager, free)] : []),
+    ...filesOf(undoing, path => goesWithItsPackage(undoing, path)),
     packagesGone(manager, undoing),
     ...(manager.keyring === undefined ? [] : [keysGone(manager, manager.keyring, undoing)]),
     ...residues.flatMap(({ users = [] }) => users.filter(name => !existed(undoing, 'users', name)).map(userGone)),
@@ -205,8 +212,18 @@ function kernelOf(undoing: Undoing): readonly Resource[] {
   ];
 }
 
-function isNotOurs(path: Path): boolean {
-  return path !== settingsFolder && !path.startsWith(`${settingsFolder}/`);
+function isRecord(path: Path): boolean {
+  return isWithin(path, settingsFolder);
+}
+
+/** What was put into a folder of a package that goes: the package leaves its folder behind where something else is in it. */
+function goesWithItsPackage(undoing: Undoing, path: Path): boolean {
+  const { files, attributes } = undoing.made;
+  const file = files.get(path);
+  if (attributes.has(path) || (file !== undefined && wasThere(file))) return false;
+  return goingResidues(undoing).some(({ configuration = [] }) =>
+    configuration.some(folder => path !== folder && isWithin(path, folder)),
+  );
 }
 
 /** A journal of what must be continued with the same packages; everything else is seen from the host itself. */

@@ -29,8 +29,8 @@ export function packagesGone(manager: PackageManager, undoing: Undoing): Resourc
     async plan(host, before) {
       const present = await manager.present(host, packages);
       const { empty, orphans } = await whatIsLeft(host, undoing);
-      // Data that will go, and configuration, may leave more folders empty.
-      const mayBeMore = [...before].some(id => /^(?:agent|data):/.test(id));
+      // What will have gone by then may leave more folders empty.
+      const mayBeMore = [...before].some(id => /^(?:agent|data|file|directory):/.test(id));
       if (present.length === 0 && empty.length === 0 && orphans.length === 0 && !mayBeMore) return undefined;
       return {
         summary: present.length === 0 ? 'tidy up after the removed packages' : `remove ${present.join(', ')}`,

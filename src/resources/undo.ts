@@ -180,7 +180,8 @@ function foldersOf({ configuration = [], directories = [], data = [] }: Residue)
   return [...configuration, ...directories, ...data.map(({ path }) => path)];
 }
 
-function isWithin(path: Path, folder: Path): boolean {
+/** Whether `path` is the folder or lies in it, at any depth. */
+export function isWithin(path: Path, folder: Path): boolean {
   return path === folder || path.startsWith(`${folder}/`);
 }
 

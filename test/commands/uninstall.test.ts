@@ -227,6 +227,23 @@ describe('an uninstallation', () => {
     ]);
   });
 
+  test("takes certificates out of the agents' folders before the packages go, so that nothing stays in them", async () => {
+    const host = server();
+    const pem = '/etc/nomad.d/tls/agent.pem';
+    await host.writeFile(pem, 'PEM\n', { mode: 0o640, owner: 'nomad:nomad' });
+    const secrets: readonly Undo[] = [
+      { kind: 'directory', path: '/etc/nomad.d/tls' },
+      { kind: 'files', files: [{ path: pem }] },
+    ];
+    const more = secrets.map((undo, at) => JSON.stringify({ entry: 100 + at, id: 'x', undo, at: '' }));
+
+    const { planned, notices } = await uninstall(host, { journal: [...lines, ...more] });
+
+    expect(planned.indexOf(`file:${pem}`)).toBeGreaterThan(planned.indexOf('agent:nomad'));
+    expect(planned.indexOf('directory:/etc/nomad.d/tls')).toBeLessThan(planned.indexOf('packages:apt'));
+    expect(notices.filter(notice => notice.includes('/etc/nomad.d'))).toEqual([]);
+  });
+
   test('deletes data on request', async () => {
     const host = server();
     await uninstall(host, { settings: { purgeData: true } });
