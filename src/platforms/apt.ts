@@ -246,10 +246,12 @@ function without(names: readonly string[], others: readonly string[]): readonly 
   return names.filter(name => !others.includes(name));
 }
 
+/** A mere suggestion of another package does not keep what came along: systemd suggests a library of iptables. */
+const strict = ['-o', 'APT::AutoRemove::SuggestsImportant=false'];
+
 async function simulatedRemovals(host: HostReader, command: readonly string[]): Promise<readonly string[]> {
-  const { stdout } = await host.query(['apt-get', '-s', '--allow-change-held-packages', ...readOnly, ...command], {
-    timeoutMs: 60_000,
-  });
+  const argv = ['apt-get', '-s', '--allow-change-held-packages', ...readOnly, ...strict, ...command];
+  const { stdout } = await host.query(argv, { timeoutMs: 60_000 });
   return [...stdout.matchAll(/^Remv (?<name>\S+)/gm)].map(match => match.groups?.['name'] ?? '');
 }
 

@@ -8,7 +8,8 @@ import type { Event, Undo } from '../../src/core/types.ts';
 import { type FixtureCommand, type FixtureHost, fixtureHost } from '../support/fixture-host.ts';
 
 const api = { nomad: 'http://127.0.0.1:4646/v1', consul: 'http://127.0.0.1:8500/v1' };
-const readOnly = '-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=true';
+const readOnly =
+  '-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=true -o APT::AutoRemove::SuggestsImportant=false';
 const simulate = (rest: string) => `apt-get -s --allow-change-held-packages ${readOnly} ${rest}`;
 const states = (names: string) => `dpkg-query -W -f=\${Package}\\t\${db:Status-Status}\\n ${names}`;
 const network = '-o Acquire::Retries=3 -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0';

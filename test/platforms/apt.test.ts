@@ -207,7 +207,7 @@ describe('a busy package manager', () => {
 describe('a removal', () => {
   const simulate = (rest: string) =>
     'apt-get -s --allow-change-held-packages -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= ' +
-    `-o Debug::NoLocking=true ${rest}`;
+    `-o Debug::NoLocking=true -o APT::AutoRemove::SuggestsImportant=false ${rest}`;
   const states = `-f=\${Package}\\t\${db:Status-Status}\\n`;
   const purging = (rest: string) => `apt-get purge -y -q --allow-change-held-packages ${network} ${rest}`;
 
