@@ -28,7 +28,11 @@ export async function inLab(work: (lab: Lab) => Promise<void>): Promise<void> {
 }
 
 /** Runs the executable with `--json` as it comes from the command line; any exit code is an answer. */
-export async function bootstrap(node: LabNode, argv: readonly string[], options: ExecOptions = {}): Promise<Run> {
+export async function bootstrap(
+  node: Pick<LabNode, 'exec'>,
+  argv: readonly string[],
+  options: ExecOptions = {},
+): Promise<Run> {
   const result = await node.exec([program, ...argv, '--json'], { check: false, ...options });
   return { ...result, events: eventsOf(result.stdout) };
 }
@@ -81,7 +85,7 @@ export interface Report {
 }
 
 export async function verify(
-  node: LabNode,
+  node: Pick<LabNode, 'exec'>,
   argv: readonly string[] = [],
   options: ExecOptions = {},
 ): Promise<{ readonly exitCode: number; readonly report: Report }> {

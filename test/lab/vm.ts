@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { labCgroup, makeCgroup } from './cgroups.ts';
+import { cgroupPopulated, labCgroup, makeCgroup } from './cgroups.ts';
 import { type CommandOptions, type CommandResult, runCommand, waitFor } from './commands.ts';
 import { networks } from './hosts.ts';
 import type { Lab, LabNode } from './lab.ts';
-import { inNamespace, labNamespace } from './network.ts';
+import { type InterfaceSpec, inNamespace, labNamespace, portName } from './network.ts';
 import { nodeDirectory } from './node-record.ts';
 import { installRequirements, missingPackages, whyNoLab } from './requirements.ts';
 
@@ -20,7 +20,7 @@ const requiredPrograms: Readonly<Record<string, string>> = {
 /** Emulated, so that it runs on machines that are virtual themselves: everything takes several times as long. */
 const hardware = ['-accel', 'tcg,thread=multi', '-cpu', 'max', '-machine', 'q35', '-smp', '2', '-m', '3072'];
 const diskGiB = 6;
-const bootTimeoutMs = 180_000;
+const bootTimeoutMs = 240_000;
 
 /** A machine of the lab with a kernel of its own: for modules, cgroups and reboots, which a container cannot show. */
 export interface VirtualMachine {
@@ -47,7 +47,7 @@ export function whyNoVirtualMachine(): string | undefined {
 
 /**
  * Makes a node of the lab and moves it from its container to a machine of its own: with Debian's cloud kernel, an ext4
- * disk, and its two interfaces on the lab's networks. It lives as long as the lab. Throws when it does not boot in 180 s.
+ * disk, and its two interfaces on the lab's networks. It lives as long as the lab. Throws when it does not boot in 240 s.
  * `furnish` gets the node while it is in its container.
  */
 export async function virtualMachine(
@@ -66,7 +66,8 @@ export async function virtualMachine(
   await runCommand(['truncate', '-s', `${diskGiB}G`, disk]);
   await runCommand(['mkfs.ext4', '-q', '-m', '0', '-d', node.root, disk]);
   const log = path.join(directory, 'vm-console');
-  await power(lab.id, node, disk, log);
+  await plugIn(lab.id, node);
+  switchOn(lab.id, node, disk, log);
 
   const exec: VirtualMachine['exec'] = (argv, options = {}) => {
     const environment = Object.entries({ ...node.environment, ...options.env });
@@ -75,25 +76,26 @@ export async function virtualMachine(
     return runCommand(
       inNamespace(labNamespace(lab.id), [
         ...['ssh', '-i', key, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'],
-        ...['-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=5', '-o', 'BatchMode=yes', `root@${vlanAddress}`],
+        ...['-o', 'LogLevel=ERROR', '-o', 'ConnectTimeout=5', '-o', 'BatchMode=yes', `root@${publicAddress}`],
         line.map(quoted).join(' '),
       ]),
       rest,
     );
   };
   const readConsole = () => (existsSync(log) ? readFileSync(log, 'utf8') : '');
-  const bootId = async () => {
-    const { stdout } = await exec(['cat', '/proc/sys/kernel/random/boot_id'], { check: false, timeoutMs: 20_000 });
-    return stdout.trim();
+  /** What the program says, or nothing: a machine that goes down or comes up may leave a question unanswered. */
+  const ask = async (...argv: readonly string[]) => {
+    const answer = await exec(argv, { check: false, timeoutMs: 20_000 }).catch(() => undefined);
+    return answer?.stdout.trim() ?? '';
   };
+  const bootId = () => ask('cat', '/proc/sys/kernel/random/boot_id');
   const untilUp = (former: string) =>
     waitFor(
       `${name} to boot`,
       async () => {
         const current = await bootId();
         if (current === '' || current === former) return undefined;
-        const { stdout } = await exec(['systemctl', 'is-system-running'], { check: false, timeoutMs: 20_000 });
-        return /^(running|degraded)/.test(stdout) ? true : undefined;
+        return /^(running|degraded)$/.test(await ask('systemctl', 'is-system-running')) ? true : undefined;
       },
       { timeoutMs: bootTimeoutMs, everyMs: 1000 },
     ).catch(error => {
@@ -108,7 +110,12 @@ export async function virtualMachine(
     exec,
     async reboot() {
       const former = await bootId();
-      await exec(['systemctl', 'reboot'], { check: false });
+      await ask('systemctl', 'reboot');
+      // The emulator ends where the machine would start anew.
+      await waitFor(`${name} to go down`, () => (cgroupPopulated(cgroupOf(lab.id, node)) ? undefined : true), {
+        timeoutMs: bootTimeoutMs,
+      });
+      switchOn(lab.id, node, disk, log);
       await untilUp(former);
     },
     console: readConsole,
@@ -131,34 +138,50 @@ async function installKernel(lab: Lab, node: LabNode): Promise<string> {
   return key;
 }
 
-/** Starts the emulator among the lab's processes, on the lab's bridges. */
-async function power(labId: string, node: LabNode, disk: string, log: string): Promise<void> {
+/** Puts the machine's interfaces on the lab's bridges, in place of the container's. */
+async function plugIn(labId: string, node: LabNode): Promise<void> {
   const namespace = labNamespace(labId);
-  const network: string[] = [];
-  for (const [index, link] of node.interfaces.entries()) {
-    const port = `v${node.number}-${link.name}`;
-    const mac = `52:54:00:00:${hexadecimal(node.number)}:${hexadecimal(index)}`;
-    await runCommand(['ip', '-n', namespace, 'tuntap', 'add', port, 'mode', 'tap']);
-    await runCommand(['ip', '-n', namespace, 'link', 'set', port, 'master', networks[link.network].bridge, 'up']);
-    network.push('-nic', `tap,ifname=${port},script=no,downscript=no,model=virtio-net-pci,mac=${mac}`);
+  for (const link of node.interfaces) {
+    // The container's interfaces keep their addresses as long as they are there.
+    await runCommand(['ip', '-n', namespace, 'link', 'del', portName(node.number, link.name)]);
+    const tap = tapName(node, link);
+    await runCommand(['ip', '-n', namespace, 'tuntap', 'add', tap, 'mode', 'tap']);
+    await runCommand(['ip', '-n', namespace, 'link', 'set', tap, 'master', networks[link.network].bridge, 'up']);
   }
+}
+
+/** Starts the emulator among the lab's processes. */
+function switchOn(labId: string, node: LabNode, disk: string, log: string): void {
+  const network = node.interfaces.flatMap((link, index) => {
+    const mac = `52:54:00:00:${hexadecimal(node.number)}:${hexadecimal(index)}`;
+    return ['-nic', `tap,ifname=${tapName(node, link)},script=no,downscript=no,model=virtio-net-pci,mac=${mac}`];
+  });
   const boot = path.join(node.root, 'boot');
   const inBoot = (prefix: string) => path.join(boot, readdirSync(boot).find(file => file.startsWith(prefix)) ?? prefix);
   const emulator = [
-    ...['qemu-system-x86_64', ...hardware, '-nodefaults', '-no-user-config', '-display', 'none'],
-    ...['-serial', `file:${log}`, '-device', 'virtio-rng-pci', ...network],
+    ...['qemu-system-x86_64', ...hardware, '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none'],
+    ...['-chardev', `file,id=console,path=${log},append=on`, '-serial', 'chardev:console'],
+    ...['-device', 'virtio-rng-pci', ...network],
     ...['-drive', `file=${disk},if=virtio,format=raw,cache=unsafe`],
     ...['-kernel', inBoot('vmlinuz-'), '-initrd', inBoot('initrd.img-')],
     // Interfaces are eth0 and eth1, as the node knows them.
     ...['-append', 'console=ttyS0 root=/dev/vda rw net.ifnames=0 quiet'],
   ];
-  const cgroup = path.join(labCgroup(labId), `${node.name}-vm`);
+  const cgroup = cgroupOf(labId, node);
   makeCgroup(cgroup);
   const output = openSync(`${log}.emulator`, 'a');
   const join = 'echo $$ >"$0/cgroup.procs" && exec "$@"';
-  const [program = '', ...rest] = inNamespace(namespace, ['sh', '-c', join, cgroup, ...emulator]);
+  const [program = '', ...rest] = inNamespace(labNamespace(labId), ['sh', '-c', join, cgroup, ...emulator]);
   spawn(program, rest, { detached: true, stdio: ['ignore', output, output] }).unref();
   closeSync(output);
+}
+
+function cgroupOf(labId: string, node: LabNode): string {
+  return path.join(labCgroup(labId), `${node.name}-vm`);
+}
+
+function tapName(node: LabNode, link: InterfaceSpec): string {
+  return `v${node.number}-${link.name}`;
 }
 
 function hexadecimal(byte: number): string {
