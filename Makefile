@@ -58,7 +58,7 @@ clean: ## remove what was built, but not node_modules
 check: build ## types, lint and unit tests
 	@$(node) scripts/test.ts unit
 
-test: setup ## everything: check, and the executable on real nodes in the lab
+test: setup ## everything but the emulated machine: check, and the executable on real nodes in the lab
 	@$(MAKE) --no-print-directory build
 	@$(node) scripts/test.ts unit lab
 
@@ -66,10 +66,14 @@ chaos-verify: setup ## break a cluster of real nodes in many ways: does `verify`
 	@$(MAKE) --no-print-directory build
 	@$(node) test/lab/chaos-verify.ts
 
+test-vm: setup ## the executable on an emulated machine with a kernel of its own: modules, cgroups, a real reboot
+	@$(MAKE) --no-print-directory build
+	@$(node) scripts/test.ts vm
+
 coverage: build ## line coverage of src/ by the unit tests
 	@$(node) node_modules/vitest/vitest.mjs run --project unit --coverage
 
-.PHONY: help setup demo demo-down build dist stackscript clean check test chaos-verify coverage
+.PHONY: test-vm help setup demo demo-down build dist stackscript clean check test chaos-verify coverage
 
 export SERVERS ?= 3
 export CLIENTS ?= 1

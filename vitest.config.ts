@@ -6,6 +6,9 @@ delete process.env['NODE_OPTIONS'];
 
 const lab = ['test/lab/**/*.test.ts', 'test/**/*.lab.test.ts'];
 
+/** An emulated machine: minutes to boot, and a processor of its own to be had. */
+const machine = ['test/**/*.vm.test.ts'];
+
 export default defineConfig({
   test: {
     restoreMocks: true,
@@ -18,7 +21,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: lab, testTimeout: 20_000 },
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...lab, ...machine], testTimeout: 20_000 },
       },
       {
         // Real nodes on one machine: one file after the other, and time to boot them.
@@ -32,6 +35,10 @@ export default defineConfig({
           hookTimeout: 900_000,
           teardownTimeout: 120_000,
         },
+      },
+      {
+        extends: true,
+        test: { name: 'vm', include: machine, fileParallelism: false, maxWorkers: 1, testTimeout: 1_800_000, hookTimeout: 1_800_000 },
       },
     ],
   },

@@ -14,7 +14,12 @@ export async function clusterCredentials(
   role: Role | 'image',
 ): Promise<Credentials | undefined> {
   const { settings, recorded, token } = context;
-  if (role !== 'server' && role !== 'client') return undefined;
+  if (role !== 'server' && role !== 'client') {
+    if (token.given === undefined) return undefined;
+    throw new BootstrapError('wrong-token', `${role} makes no cluster, and takes no token`, {
+      hint: `unset NOMAD_BOOTSTRAP_TOKEN and leave --token-file away; server and client take one. Nothing was touched.`,
+    });
+  }
   const former = recorded?.config.node;
   if (token.given !== undefined && context.flags.has('insecure') && settings.insecure === true) {
     throw new BootstrapError('bad-usage', 'a token and --insecure contradict each other', {

@@ -80,7 +80,7 @@ describe.skipIf(reason !== undefined)('a fresh node', () => {
       argv: ['server', '--insecure', '--network', 'eth0'],
       code: 'insecure-network',
     },
-    { what: 'a token', argv: ['dev'], env: { NOMAD_BOOTSTRAP_TOKEN: 'abc' }, code: 'settings-conflict' },
+    { what: 'a token', argv: ['dev'], env: { NOMAD_BOOTSTRAP_TOKEN: 'abc' }, code: 'wrong-token' },
     { what: 'a bad variable', argv: ['dev'], env: { NOMAD_BOOTSTRAP_EXPEKT: '3' }, code: 'bad-setting' },
     {
       what: 'a --config file that is not there',

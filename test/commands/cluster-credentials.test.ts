@@ -48,6 +48,13 @@ async function outcome(situation: Situation): Promise<string> {
 }
 
 describe('the token of a run', () => {
+  it('is refused where it has no place: a node for development makes no cluster', async () => {
+    expect(await outcome({ command: 'dev', given: testServerToken })).toBe(
+      'wrong-token: dev makes no cluster, and takes no token',
+    );
+    expect(await outcome({ command: 'dev' })).toBe('insecure');
+  });
+
   it.each<[string, Situation, string]>([
     ['makes a server of a fresh node', { given: testServerToken }, 'server'],
     ['makes a client of a fresh node', { command: 'client', given: testClientToken }, 'client'],
@@ -63,7 +70,6 @@ describe('the token of a run', () => {
     ],
     ['is asked for where there is none', { typed: testServerToken }, 'server'],
     ['is not needed where --insecure is said', { insecure: true, said: true }, 'insecure'],
-    ['is no matter of a node on loopback', { command: 'dev', given: testServerToken }, 'insecure'],
   ])('%s', async (_what, situation, expected) => {
     expect(await outcome(situation)).toBe(expected);
   });

@@ -14,7 +14,7 @@ import {
 } from './bootstrap.ts';
 
 const reason = whyNoVirtualMachine();
-if (reason !== undefined) process.stderr.write(`skipped: test/cluster/virtual-machine.lab.test.ts: ${reason}\n`);
+if (reason !== undefined) process.stderr.write(`skipped: test/cluster/virtual-machine.vm.test.ts: ${reason}\n`);
 
 /** What containers of one machine share, and so cannot show: see docs/testing.md. */
 describe.skipIf(reason !== undefined)('a machine with a kernel of its own', () => {
