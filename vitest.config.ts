@@ -6,8 +6,8 @@ delete process.env['NODE_OPTIONS'];
 
 const lab = ['test/lab/**/*.test.ts', 'test/**/*.lab.test.ts'];
 
-/** An emulated machine: minutes to boot, and a processor of its own to be had. */
-const machine = ['test/**/*.vm.test.ts'];
+/** What takes many minutes, and a processor of its own: an emulated machine, and every way to uninstall. Run by `make test-vm`. */
+const machine = ['test/**/*.vm.test.ts', 'test/cluster/uninstall.lab.test.ts'];
 
 export default defineConfig({
   test: {
@@ -29,6 +29,7 @@ export default defineConfig({
         test: {
           name: 'lab',
           include: lab,
+          exclude: machine,
           fileParallelism: false,
           maxWorkers: 1,
           testTimeout: 600_000,
