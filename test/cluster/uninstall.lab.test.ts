@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   compareTrees,
+  type ExecOptions,
   type Lab,
   type LabNode,
   type System,
@@ -27,9 +28,36 @@ async function differences(node: LabNode, before: Tree, except: readonly string[
     .map(([path, what]) => `${what} ${path}`);
 }
 
-async function settled(node: LabNode, argv: readonly string[]): Promise<void> {
-  const run = await bootstrap(node, argv);
+async function settled(node: LabNode, argv: readonly string[], options: ExecOptions = {}): Promise<void> {
+  const run = await bootstrap(node, argv, options);
   expect([run.exitCode, failure(run)]).toEqual([0, undefined]);
+}
+
+/** How a cluster's nodes are made, and how it is asked about itself: with a token, or without any. */
+interface Access {
+  readonly flags: readonly string[];
+  readonly server: ExecOptions;
+  readonly client: ExecOptions;
+  readonly headers: readonly string[];
+}
+
+const open: Access = { flags: ['--insecure'], server: {}, client: {}, headers: [] };
+
+async function withToken(node: LabNode): Promise<Access> {
+  const say = async (argv: readonly string[], options?: ExecOptions) =>
+    (await node.exec([program, 'token', ...argv], options)).stdout.trim();
+  const given = (token: string): ExecOptions => ({ env: { NOMAD_BOOTSTRAP_TOKEN: token } });
+  const server = given(await say(['create']));
+  const secret = (kind: string) => say(['show', '--kind', kind], server);
+  return {
+    flags: [],
+    server,
+    client: given(await say(['client'], server)),
+    headers: [
+      ...['-H', `X-Nomad-Token: ${await secret('nomad-management')}`],
+      ...['-H', `X-Consul-Token: ${await secret('consul-management')}`],
+    ],
+  };
 }
 
 function insecure(lab: Lab): readonly string[] {
@@ -51,10 +79,13 @@ describe.skipIf(reason !== undefined)('an uninstallation', () => {
   it.each(systems)('on %s leaves a server and a client with Docker as they were, data apart', async system => {
     await inLab(async lab => {
       const [server, client] = await freshNodes(lab, system);
+      const access = system === 'debian13' ? await withToken(server) : open;
+      const flags = ['--network', 'eth1', ...access.flags, ...lab.mirror.offer.flags];
       const before = { server: await server.snapshotTree(), client: await client.snapshotTree() };
-      await settled(server, ['server', '--expect', '1', ...insecure(lab)]);
-      await settled(client, ['client', '--raw-exec', '--join', server.vlanAddress ?? '', ...insecure(lab)]);
-      await runJob(server);
+      await settled(server, ['server', '--expect', '1', ...flags], access.server);
+      await settled(client, ['client', '--raw-exec', '--join', server.vlanAddress ?? '', ...flags], access.client);
+      const ask = (url: string) => json(server, url, access.headers);
+      await runJob(server, access.headers);
 
       const dryRun = await bootstrap(client, ['uninstall', '--purge-data', '--dry-run'], { readOnlyRoot: true });
       const removal = await bootstrap(client, ['uninstall', '--purge-data']);
@@ -64,17 +95,19 @@ describe.skipIf(reason !== undefined)('an uninstallation', () => {
       expect(eventsNamed(removal, 'notice').map(({ message }) => message)).toEqual([]);
       expect(await differences(client, before.client)).toEqual([]);
       // The cluster knows: the job was moved away before the agent ended, and Consul lost the node at once.
-      const [node] = await json(server, 'http://127.0.0.1:4646/v1/nodes');
+      const [node] = await ask('http://127.0.0.1:4646/v1/nodes');
       expect(node).toMatchObject({ Name: 'client', LastDrain: { Status: 'complete' } });
-      expect((await json(server, 'http://127.0.0.1:8500/v1/catalog/nodes')).map(({ Node }) => Node)).toEqual([
-        'server',
-      ]);
+      expect((await ask('http://127.0.0.1:8500/v1/catalog/nodes')).map(({ Node }) => Node)).toEqual(['server']);
 
       const again = await bootstrap(client, ['uninstall', '--purge-data']);
       expect([again.exitCode, ending(again)]).toMatchObject([0, { type: 'finished', changes: 0 }]);
 
       const keeping = await bootstrap(server, ['uninstall']);
       expect([keeping.exitCode, failure(keeping)]).toEqual([0, undefined]);
+      expect(eventsNamed(keeping, 'notice').map(({ message }) => message)).toEqual([
+        'kept: the data in /opt/nomad/data',
+        'kept: the data in /opt/consul',
+      ]);
       const data = ['/opt/nomad', '/opt/consul'];
       expect(await differences(server, before.server, data)).toEqual([]);
       const owners = await server.exec(['stat', '-c', '%a %U:%G', '/opt/nomad/data', '/opt/consul']);
@@ -82,7 +115,7 @@ describe.skipIf(reason !== undefined)('an uninstallation', () => {
 
       // What was kept is taken up again.
       const id = await server.exec(['cat', '/opt/nomad/data/server/node-id']);
-      await settled(server, ['server', '--expect', '1', ...insecure(lab)]);
+      await settled(server, ['server', '--expect', '1', ...flags], access.server);
       expect((await server.exec(['cat', '/opt/nomad/data/server/node-id'])).stdout).toBe(id.stdout);
     });
   });
@@ -151,32 +184,30 @@ describe.skipIf(reason !== undefined)('an uninstallation', () => {
       expect(madeTrue(rest)).not.toContain('agent:nomad');
       expect(await differences(node, before)).toEqual([]);
       await settled(node, line);
-    });
-  });
 
-  it('leaves a package that another needs by now, and says which', async () => {
-    await inLab(async lab => {
-      const node = await freshNode(lab, { name: 'needed', system: 'debian12' });
-      await settled(node, ['server', '--expect', '1', '--with-client', ...insecure(lab)]);
+      // A package of ours that another one needs by now stays, and is named.
       await node.exec(['apt-get', 'install', '-y', '-q', '--no-install-recommends', 'iptables-persistent']);
-
-      const removal = await bootstrap(node, ['uninstall', '--purge-data']);
-
-      expect([removal.exitCode, failure(removal)]).toEqual([0, undefined]);
-      const notices = eventsNamed(removal, 'notice').map(({ message }) => message);
-      expect(notices).toEqual(['iptables stays: iptables-persistent needs it']);
+      const last = await bootstrap(node, ['uninstall', '--purge-data']);
+      expect([last.exitCode, failure(last)]).toEqual([0, undefined]);
+      expect(eventsNamed(last, 'notice').map(({ message }) => message)).toEqual([
+        'iptables stays: iptables-persistent needs it',
+      ]);
       expect((await node.exec(['dpkg-query', '-s', 'iptables'])).stdout).toContain('Status: install ok installed');
       expect((await node.exec(['which', 'nomad', 'consul', 'dockerd'], { check: false })).stdout).toBe('');
     });
   });
 });
 
-async function json(node: LabNode, url: string): Promise<readonly Record<string, unknown>[]> {
-  return JSON.parse((await node.exec(['curl', '-sS', '-m', '20', url])).stdout);
+async function json(
+  node: LabNode,
+  url: string,
+  headers: readonly string[] = [],
+): Promise<readonly Record<string, unknown>[]> {
+  return JSON.parse((await node.exec(['curl', '-sS', '-m', '20', ...headers, url])).stdout);
 }
 
 /** A job of one task that never ends, running on the client. */
-async function runJob(server: LabNode): Promise<void> {
+async function runJob(server: LabNode, headers: readonly string[]): Promise<void> {
   const task = { Name: 'sleep', Driver: 'raw_exec', Config: { command: '/bin/sleep', args: ['3600'] } };
   const Job = {
     ID: 'lasting',
@@ -185,9 +216,9 @@ async function runJob(server: LabNode): Promise<void> {
     TaskGroups: [{ Name: 'lasting', Tasks: [{ ...task, Resources: { CPU: 50, MemoryMB: 32 } }] }],
   };
   const url = 'http://127.0.0.1:4646/v1/jobs';
-  await server.exec(['curl', '-sS', '-f', '-X', 'PUT', url, '-d', JSON.stringify({ Job })]);
+  await server.exec(['curl', '-sS', '-f', ...headers, '-X', 'PUT', url, '-d', JSON.stringify({ Job })]);
   await waitFor('the job to run', async () => {
-    const [allocation] = await json(server, 'http://127.0.0.1:4646/v1/job/lasting/allocations');
+    const [allocation] = await json(server, 'http://127.0.0.1:4646/v1/job/lasting/allocations', headers);
     return allocation?.['ClientStatus'] === 'running' ? true : undefined;
   });
 }
