@@ -4,7 +4,7 @@
  * verify, and what it made it can take away again.
  */
 import type { Invocation } from './cli.ts';
-import type { TokenSources } from './commands/given-token.ts';
+import type { TokenSources } from './commands/command.ts';
 import { commands } from './commands/index.ts';
 import type { Layer } from './config/load.ts';
 import type { Settings } from './config/options.ts';

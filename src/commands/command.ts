@@ -2,8 +2,20 @@ import type { CommandName, Settings } from '../config/options.ts';
 import type { Recorded } from '../config/record.ts';
 import type { ExitCode } from '../core/exit-codes.ts';
 import type { Journal } from '../core/journal.ts';
+import type { Secret } from '../core/secret.ts';
 import type { Host, Reporter } from '../core/types.ts';
-import type { TokenSources } from './given-token.ts';
+
+/** Where a token can come from, the first that has one: the operator, what was recorded, a prompt on the terminal. */
+export interface TokenSources {
+  /** From --token-file, else from NOMAD_BOOTSTRAP_TOKEN. */
+  readonly given: Secret | undefined;
+  /** What the last run on this machine was given, where this user may read it. */
+  readonly recorded: Secret | undefined;
+  /** Asks on the terminal without showing what is typed; `undefined` where there is none, or nothing was typed. */
+  ask(question: string): Promise<Secret | undefined>;
+  /** From now on the secret is hidden wherever anything is told or logged. */
+  hide(secret: Secret): void;
+}
 
 /** All that a command gets. */
 export interface CommandContext {

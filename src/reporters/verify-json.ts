@@ -1,4 +1,4 @@
-import type { VerifyReport } from './verify.ts';
+import type { VerifyReport } from './verify-report.ts';
 
 /** The report itself, as one JSON document. */
 export function renderVerifyJson(report: VerifyReport): string {

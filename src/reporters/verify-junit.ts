@@ -1,5 +1,5 @@
 import type { CheckResult } from '../core/types.ts';
-import type { VerifyRendering, VerifyReport } from './verify.ts';
+import type { VerifyRendering, VerifyReport } from './verify-report.ts';
 
 /**
  * A JUnit document with one suite, valid by the schema of Ant's reports, which CI systems read. It knows no warnings: they

@@ -1,4 +1,4 @@
-import type { VerifyRendering, VerifyReport } from './verify.ts';
+import type { VerifyRendering, VerifyReport } from './verify-report.ts';
 
 /** Source: https://nagios-plugins.org/doc/guidelines.html, "Plugin Return Codes". */
 const nagiosStates = { ok: 0, warning: 1, critical: 2, unknown: 3 } as const;

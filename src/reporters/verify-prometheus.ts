@@ -1,5 +1,5 @@
 import type { CheckStatus } from '../core/types.ts';
-import type { VerifyRendering, VerifyReport } from './verify.ts';
+import type { VerifyRendering, VerifyReport } from './verify-report.ts';
 
 const values: Readonly<Record<CheckStatus, number>> = { pass: 0, warn: 1, fail: 2, skip: -1 };
 

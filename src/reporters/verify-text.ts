@@ -1,7 +1,7 @@
 import type { CheckResult, CheckStatus } from '../core/types.ts';
 import { noTerminal, type Paint, paintFor, printable, type Style, widthOf } from './terminal.ts';
 import { diffText } from './text.ts';
-import type { VerifyRendering, VerifyReport } from './verify.ts';
+import type { VerifyRendering, VerifyReport } from './verify-report.ts';
 
 const marks: Readonly<Record<CheckStatus, { readonly word: string; readonly style: Style }>> = {
   pass: { word: 'ok', style: 'green' },

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { CheckResult } from '../../src/core/types.ts';
-import { renderVerify, type VerifyFormat, verifyReport } from '../../src/reporters/verify.ts';
+import { renderVerify, type VerifyFormat } from '../../src/reporters/verify.ts';
 import { nagiosExitCode } from '../../src/reporters/verify-nagios.ts';
+import { verifyReport } from '../../src/reporters/verify-report.ts';
 
 const target = { config: { node: { name: 'nomad-s1', role: 'server' } } };
 const now = new Date('2026-11-22T15:04:05.678Z');
