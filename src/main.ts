@@ -33,6 +33,11 @@ const logPath = '/var/log/nomad-bootstrap.log';
 const lockPath = '/run/nomad-bootstrap.lock';
 const journalPath = '/var/lib/nomad-bootstrap/journal';
 
+/** Far more than anybody needs. A device without end, or a disk image that was named by a slip, is not read whole. */
+const mostConfigBytes = 2 ** 18;
+/** The same; a client token, the longest, has 2300 bytes. */
+const mostTokenBytes = 2 ** 14;
+
 /** Everything from the command line to the exit code. Never throws. */
 export async function main(port: ProcessPort): Promise<ExitCode> {
   if (port.argv.length === 1 && port.argv[0] === '--version') {
@@ -79,7 +84,9 @@ async function runCommand(
       hint: `run it again with sudo: sudo nomad-bootstrap ${command} ...`,
     });
   }
-  const asked = await loadSettings(port, flags);
+  const given = await givenLayers(port, flags);
+  const { mergeLayers } = await import('./config/load.ts');
+  const asked = mergeLayers(given);
   const { createReporter } = await import('./reporters/index.ts');
   const { createRedactor } = await import('./core/redact.ts');
   const { createLocalHost } = await import('./host/local-host.ts');
@@ -137,7 +144,7 @@ async function runCommand(
     const running = run({
       command,
       action,
-      settings: await loadSettings(port, flags, recorded),
+      settings: recorded === undefined ? asked : mergeLayers([...given, await layerOf(recorded)]),
       flags: new Set(Object.keys(flags.values)),
       token: await tokenSources(port, asked, redactor, reporter),
       recorded,
@@ -185,14 +192,24 @@ async function readRecord(host: HostReader): Promise<Recorded | undefined> {
   return text === undefined ? undefined : parseRecord(text);
 }
 
-/** Flags, then variables, then the --config file, then what was recorded. */
-async function loadSettings(port: ProcessPort, flags: Layer, recorded?: Recorded): Promise<Settings> {
+/** Flags, then variables, then the --config file, which is read once: it may be a pipe. */
+async function givenLayers(port: ProcessPort, flags: Layer): Promise<readonly Layer[]> {
   const { environmentLayer, fileLayer, mergeLayers } = await import('./config/load.ts');
-  const { recordedLayer } = await import('./config/record.ts');
+  const { readGiven } = await import('./host/files.ts');
   const variables = environmentLayer(port.environment);
   const { config } = mergeLayers([flags, variables]);
-  const file = config === undefined ? [] : [await fileLayer(config, await readIfPossible(config))];
-  return mergeLayers([flags, variables, ...file, ...(recorded === undefined ? [] : [recordedLayer(recorded)])]);
+  if (config === undefined) return [flags, variables];
+  return [
+    flags,
+    variables,
+    await fileLayer(config, await readGiven(config, mostConfigBytes).catch((error: Error) => error)),
+  ];
+}
+
+/** The last layer: what was recorded. */
+async function layerOf(recorded: Recorded): Promise<Layer> {
+  const { recordedLayer } = await import('./config/record.ts');
+  return recordedLayer(recorded);
 }
 
 async function readIfPossible(path: Path): Promise<string | undefined> {
@@ -222,15 +239,14 @@ async function tokenSources(
 }
 
 async function readTokenFile(path: Path, reporter: Reporter): Promise<string> {
-  const { isReadableByAll, readText } = await import('./host/files.ts');
-  const text = await readText(path).catch((error: Error) => error);
-  if (typeof text !== 'string') {
-    const reason = text?.message ?? 'there is no such file';
-    throw new BootstrapError('bad-setting', `--token-file ${path} cannot be read: ${reason}`, {
+  const { isReadableByAll, readGiven } = await import('./host/files.ts');
+  const text = await readGiven(path, mostTokenBytes).catch((error: Error) => {
+    throw new BootstrapError('bad-setting', `--token-file ${path} cannot be read: ${error.message}`, {
       hint: 'name the file that `nomad-bootstrap token create` or `token client` was written to. Nothing was touched.',
     });
-  }
-  if (await isReadableByAll(path)) {
+  });
+  // What is no token is told so later, and may be any file.
+  if (/^\s*nb/.test(text) && (await isReadableByAll(path))) {
     const message = `everyone on this machine can read ${path}, which holds the cluster's token: chmod 600 ${path}`;
     reporter.report({ type: 'notice', level: 'warning', message });
   }

@@ -32,7 +32,7 @@ test('what docs/configuration.md tells as defaults is what a node gets that says
 });
 
 test('the example of a --config file in docs/configuration.md holds nothing but settings with values that fit', async () => {
-  const example = /```yaml\n(?<yaml>.*?)```/s.exec(page)?.groups?.['yaml'];
+  const example = /```yaml\n(?<yaml>.*?)```/s.exec(page)?.groups?.['yaml'] ?? '';
 
   const settings = mergeLayers([await fileLayer('server.yaml', example)]);
 

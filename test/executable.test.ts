@@ -41,6 +41,14 @@ describe('the executable', () => {
     expect(answer).toEqual(run(['--version'], {}));
   });
 
+  it('takes its settings from a pipe, which gives them only once', () => {
+    const script = `${executable} token create --config <(echo 'region: emea')`;
+
+    const { stdout } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+
+    expect(stdout).toMatch(/^nbserver1\.[0-9a-f]{64}\.\d{8}\.1\.emea\.\./);
+  });
+
   it('takes an option of Node as one of its own, which it does not know', () => {
     const answer = run(['--eval=process.stdout.write("evaluated")', '--version-of-node'], {});
 

@@ -102,9 +102,17 @@ describe('bad input', () => {
       'a --config file that is not there',
       [...server, '--config', '/nowhere/at.yaml'],
       {},
-      /\/nowhere\/at\.yaml cannot be read/,
+      /\/nowhere\/at\.yaml cannot be read: there is no such file/,
     ],
-    ['a folder as --config file', [...server, '--config', '/etc'], {}, /\/etc cannot be read/],
+    ['a folder as --config file', [...server, '--config', '/etc'], {}, /\/etc cannot be read: it is a folder/],
+    ['a device without end as --config file', [...server, '--config', '/dev/zero'], {}, /it is larger than 256 KiB/],
+    ['a program as token file', ['token', 'client', '--token-file', process.execPath], {}, /it is larger than 16 KiB/],
+    [
+      'a text that is no token',
+      ['token', 'client', '--token-file', '/etc/passwd'],
+      {},
+      /is no token of nomad-bootstrap/,
+    ],
     [
       'a token file that is not there',
       ['token', 'client', '--token-file', '/nowhere'],
@@ -121,6 +129,13 @@ describe('bad input', () => {
     expect(stderr).toMatch(/^fix: .+/m);
     expect(stderr).not.toMatch(/^\s+at |nbt-secret/m);
     expect(stderr).not.toContain('\u001b');
+  });
+
+  it('such as a file that is no token is not said to hold one', async () => {
+    const { exitCode, stderr } = await run(['token', 'client', '--token-file', '/etc/passwd'], root);
+
+    expect(exitCode).toBe(exitCodes.usage);
+    expect(stderr).not.toMatch(/chmod|everyone/);
   });
 
   it.each<[string, string, RegExp]>([

@@ -134,8 +134,13 @@ function decideClusterNode(
     );
   }
   const identity = decideIdentity(withToken(settings, token), facts);
-  const isSelf = (address: string) =>
-    address === network.address || address === identity.name || address === facts.hostname;
+  const own = new Set([
+    network.address,
+    identity.name,
+    facts.hostname,
+    ...facts.addresses.map(({ address }) => address),
+  ]);
+  const isSelf = (address: string) => own.has(address);
   const join: readonly Join[] = (settings.join ?? [])
     .filter(address => !isSelf(address))
     .map(address => ({ address: address === 'vlan' ? vlanPeers : address }));

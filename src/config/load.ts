@@ -58,20 +58,20 @@ function listOf(given: unknown): unknown {
 }
 
 function pairsOf(given: unknown, place: string): unknown {
-  if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
-    return Object.fromEntries(
-      Object.entries(given).map(([key, value]) => [key, typeof value === 'object' ? value : String(value)]),
-    );
+  const pairs =
+    typeof given === 'object' && given !== null && !Array.isArray(given)
+      ? Object.entries(given).map(([key, value]) => [key, typeof value === 'object' ? value : String(value)] as const)
+      : // A comma may be part of a value: pairs are repeated, and only the variable has several in one text.
+        (Array.isArray(given) ? given.map(String) : String(given).split(',')).map(part => {
+          const at = part.indexOf('=');
+          if (at < 1) throw badSetting(place, part, 'must be key=value', options.meta.describe);
+          return [part.slice(0, at), part.slice(at + 1)] as const;
+        });
+  // The schema would leave it out without a word.
+  if (pairs.some(([key]) => key === '__proto__')) {
+    throw badSetting(place, '__proto__', 'must be another key', options.meta.describe);
   }
-  // A comma may be part of a value: pairs are repeated, and only the variable has several in one text.
-  const parts = Array.isArray(given) ? given.map(String) : String(given).split(',');
-  return Object.fromEntries(
-    parts.map(part => {
-      const at = part.indexOf('=');
-      if (at < 1) throw badSetting(place, part, 'must be key=value', options.meta.describe);
-      return [part.slice(0, at), part.slice(at + 1)];
-    }),
-  );
+  return Object.fromEntries(pairs);
 }
 
 function switchOf(given: unknown): unknown {
@@ -101,14 +101,14 @@ export function environmentLayer(environment: Readonly<Record<string, string | u
   return { place: name => `${variableName(name)}:`, values };
 }
 
-/** The settings of a --config file: YAML, the flags' names as keys. `text` is `undefined` when the file cannot be read. */
-export async function fileLayer(path: string, text: string | undefined): Promise<Layer> {
+/** The settings of a --config file: YAML, the flags' names as keys. `text` is an Error where it cannot be read. */
+export async function fileLayer(path: string, text: string | Error): Promise<Layer> {
   const refuse = (message: string, cause?: unknown) =>
     new BootstrapError('bad-config-file', message, {
       hint: 'the file is a list of `name: value` lines, one for each flag, such as `expect: 3`. Nothing was touched.',
       cause,
     });
-  if (text === undefined) throw refuse(`the --config file ${path} cannot be read`);
+  if (typeof text !== 'string') throw refuse(`the --config file ${path} cannot be read: ${text.message}`, text);
   const { parse } = await import('yaml');
   let content: unknown;
   try {
@@ -129,6 +129,8 @@ export async function fileLayer(path: string, text: string | undefined): Promise
     const name = known.get(key);
     if (name === undefined || name === 'config')
       throw refuse(`the --config file ${path} has an unknown setting: ${JSON.stringify(key)}`);
+    if (values[name] !== undefined)
+      throw refuse(`the --config file ${path} has ${namesOf(name).join(' and ')}, which are one`);
     values[name] = value ?? undefined;
   }
   return { place: name => `${flagName(name)} in ${path}:`, values };

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { familyOf, isUsable, parseCidr } from '../facts/addresses.ts';
 
 export type CommandName =
   | 'server'
@@ -43,7 +44,6 @@ const all: readonly CommandName[] = [
   'renew',
 ];
 
-const ipv4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
 const hostName =
   /^(?=.{1,253}$)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$/;
 const label = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -76,18 +76,31 @@ const dnsLabel = z
     label,
     'must consist of 1 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen',
   );
+/** The base of other addresses, which also stands in the package managers' own files: nothing that would end there. */
 const httpUrl = z
   .string()
+  .refine(text => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
+    error: 'must be an http:// or https:// address',
+    abort: true,
+  })
   .refine(
-    text => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
-    'must be an http:// or https:// address',
+    text => /^[\w\-.~:/%@[\]+,=]+$/.test(text),
+    'must be an http:// or https:// address without white space, quotes, query and fragment',
+  )
+  .refine(
+    text => !new URL(text).username && !new URL(text).password,
+    "must not hold a user name or password, which would be readable in the package manager's settings",
   )
   .transform(text => text.replace(/\/+$/, ''));
 const joinTarget = z
   .string()
   .refine(
-    text => ipv4.test(text) || (hostName.test(text) && !/^[\d.]+$/.test(text)),
+    text => familyOf(text) === 4 || (hostName.test(text) && !/^[\d.]+$/.test(text)),
     'must list IPv4 addresses or host names, without ports',
+  )
+  .refine(
+    text => text !== 'localhost' && (familyOf(text) === undefined || isUsable(text)),
+    'must list addresses at which other machines can be reached',
   );
 const nodeAttribute = z
   .string()
@@ -159,7 +172,12 @@ export const options = {
       .regex(
         /^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,63}$/,
         'must be auto, vlan, vpc, private, public, an interface, a CIDR or an address',
-      ),
+      )
+      .refine(
+        text => !text.includes('/') || parseCidr(text)?.family === 4,
+        'must be an IPv4 network such as 10.0.0.0/24 where it has a slash',
+      )
+      .refine(text => familyOf(text) !== 6, 'must be an IPv4 address: clusters are made on IPv4'),
     describe:
       'The address to cluster on: auto, vlan, vpc, private, public, an interface, a CIDR or an address (default: auto)',
     placeholder: 'NET',
@@ -216,7 +234,13 @@ export const options = {
   meta: option({
     group: 'Jobs',
     kind: 'pairs',
-    schema: z.record(nodeAttribute, z.string().regex(/^[^\p{Cc}]*$/u, 'values must not hold control characters')),
+    schema: z.record(
+      nodeAttribute,
+      z
+        .string()
+        .regex(/^[^\p{Cc}]*$/u, 'values must not hold control characters')
+        .refine(text => !/[$%]\{/.test(text), 'values must not hold ${ or %{, which Nomad would evaluate'),
+    ),
     describe: 'Metadata of the client, as key=value; repeatable',
     placeholder: 'KEY=VALUE',
     commands: roles,

@@ -40,6 +40,38 @@ export async function readText(path: Path): Promise<string | undefined> {
   return content === undefined ? undefined : new TextDecoder().decode(content);
 }
 
+const unreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'it is a folder',
+  EACCES: 'its permissions do not allow it',
+  EPERM: 'its permissions do not allow it',
+};
+
+/**
+ * The text of what the operator named: a file, or a pipe such as a shell's `<(...)`, which gives its text only once. Throws an
+ * Error whose message says why there is none, also where it is longer than `mostBytes`.
+ */
+export async function readGiven(path: Path, mostBytes: number): Promise<string> {
+  const content = Buffer.alloc(mostBytes + 1);
+  let length = 0;
+  try {
+    const file = await open(path, 'r');
+    try {
+      for (let bytesRead = -1; bytesRead !== 0; length += bytesRead) {
+        ({ bytesRead } = await file.read(content, length, content.length - length));
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new Error(unreadable[code] ?? message, { cause: error });
+  }
+  if (length > mostBytes) throw new Error(`it is larger than ${mostBytes / 1024} KiB`);
+  return new TextDecoder().decode(content.subarray(0, length));
+}
+
 /** Whether everyone may read the file that the path leads to. */
 export async function isReadableByAll(path: Path): Promise<boolean> {
   return ((await stat(path)).mode & 0o004) !== 0;

@@ -50,6 +50,18 @@ describe('a server', () => {
     expect(node?.join).toEqual([{ address: '10.0.0.12' }]);
   });
 
+  it('leaves itself out also where it is named by an address on another network', () => {
+    const here = facts();
+    const elsewhere = { family: 4, interface: 'eth0', address: '203.0.113.7', prefixLength: 24 } as const;
+
+    const { node } = decide('server', { ...asked, expect: 3, join: ['203.0.113.7', '203.0.113.8'] }, undefined, {
+      ...here,
+      addresses: [...here.addresses, elsewhere],
+    });
+
+    expect(node?.join).toEqual([{ address: '203.0.113.8' }]);
+  });
+
   it('that joins others must be told how many there will be', () => {
     expect(() => decide('server', { ...asked, join: ['10.0.0.12'] }, undefined, facts())).toThrow(
       expect.objectContaining({ code: 'expect-missing', exitCode: 2 }),
