@@ -4,9 +4,9 @@ import type { CheckResult, HostReader } from '../core/types.ts';
 import type { NodeTarget } from '../target.ts';
 import { consul, nomad, readAgent, readConsulMembers, readNomadMembers } from './agents.ts';
 import type { HealthCheck } from './health-check.ts';
-import { countServers } from './servers.ts';
+import { countServers, type ServerCount } from './servers.ts';
 
-/** A cluster whose servers have never all been there. */
+/** A cluster that lacks nothing but servers which have never been there. */
 export interface Forming {
   readonly alive: number;
   readonly expected: number;
@@ -14,8 +14,9 @@ export interface Forming {
 
 /**
  * How far a forming cluster has come, or `undefined` when something else is wrong, or nothing is. Forming is where the
- * node's own checks do not fail, and each agent whose checks of the cluster do has fewer servers than expected and no
- * raft peers yet: a cluster that lost servers still knows its peers.
+ * node's own checks do not fail, and each agent whose checks of the cluster do has fewer servers than expected and either no
+ * raft peers yet, or a leader and no other peers than the living: that one grows. A cluster that lost servers still knows
+ * them.
  */
 export async function forming(
   host: HostReader,
@@ -56,10 +57,19 @@ async function howFar(
     const servers = countServers(known, target);
     const peers = await readAgent(host, agent, '/v1/status/peers?stale', z.array(z.string()));
     const alive = servers.alive.length;
-    if (peers.length > 0 || alive === 0 || alive >= servers.expected) return undefined;
+    const led = !failed.includes(`${agent.unit}-leader`);
+    if ((peers.length > 0 && !(led && isGrowing(servers, peers.length))) || alive === 0 || alive >= servers.expected) {
+      return undefined;
+    }
     if (least === undefined || alive < least.alive) least = { alive, expected: servers.expected };
   }
   return least;
+}
+
+/** Whether all who ever were there are, and agree on how many they will be. */
+function isGrowing({ alive, failed, left, expected }: ServerCount, peers: number): boolean {
+  const agreed = alive.every(({ expect }) => expect === undefined || expect === expected);
+  return agreed && peers === alive.length && failed.length === 0 && left.length === 0;
 }
 
 /** Before there is a leader Nomad knows no token; Consul's word has to do. */

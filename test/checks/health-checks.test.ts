@@ -146,6 +146,49 @@ describe('a forming cluster', () => {
     expect(await formingOf(describedServer('forming', { requests: noPeers }))).toEqual({ alive: 1, expected: 3 });
   });
 
+  /** The three servers, as they are once each of them expects five. */
+  function grown(expects: readonly [string, string, string] = ['5', '5', '5']) {
+    const nomadMembers = `${nomadUrl}/v1/agent/members`;
+    const consulMembers = `${consulUrl}/v1/agent/members`;
+    const inNomad = answerOf('three-servers', nomadMembers);
+    const inConsul = answerOf('three-servers', consulMembers);
+    for (const members of [inNomad.Members, inConsul]) {
+      for (const [index, member] of members.entries()) member.Tags.expect = expects[index];
+    }
+    const peers = ['127.0.1.11', '127.0.1.12', '127.0.1.13'];
+    return {
+      [`GET ${nomadMembers}`]: json(inNomad),
+      [`GET ${consulMembers}`]: json(inConsul),
+      [`GET ${nomadUrl}/v1/status/peers?stale`]: json(peers),
+      [`GET ${consulUrl}/v1/status/peers?stale`]: json(peers),
+    };
+  }
+
+  test('is also one that is to have more servers than it ever had', async () => {
+    const described = describedServer('three-servers', { node: { expect: 5 }, requests: grown() });
+
+    expect(await formingOf(described)).toEqual({ alive: 3, expected: 5 });
+  });
+
+  test('is not one whose servers do not agree on how many they will be', async () => {
+    const described = describedServer('three-servers', { node: { expect: 5 }, requests: grown(['5', '3', '5']) });
+
+    expect(await formingOf(described)).toBeUndefined();
+  });
+
+  test('is not one that has another peer than those that are there', async () => {
+    const peers = json(['127.0.1.11', '127.0.1.12', '127.0.1.13', '127.0.1.14']);
+    const requests = { ...grown(), [`GET ${consulUrl}/v1/status/peers?stale`]: peers };
+
+    expect(await formingOf(describedServer('three-servers', { node: { expect: 5 }, requests }))).toBeUndefined();
+  });
+
+  test('is not one that grows and has no leader', async () => {
+    const requests = { ...grown(), [`GET ${consulUrl}/v1/status/leader`]: json('') };
+
+    expect(await formingOf(describedServer('three-servers', { node: { expect: 5 }, requests }))).toBeUndefined();
+  });
+
   test('is not one that lost servers, because it still knows its peers', async () => {
     const peers = json(['127.0.1.11:8300', '127.0.1.13:8300']);
 
