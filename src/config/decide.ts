@@ -194,7 +194,8 @@ function decideIdentity(settings: Settings, facts: Facts): Pick<NodeConfig, 'nam
     );
   }
   return {
-    name: settings.name ?? fitForDns(linode?.label ?? facts.hostname),
+    // A label may have dots, and what is before the first need not be its own: nomad.s1, nomad.s2.
+    name: settings.name ?? fitForDns(linode?.label ?? facts.hostname.split('.', 1).join('')),
     region: settings.region ?? 'global',
     datacenter: settings.datacenter ?? (linode?.region === undefined ? 'dc1' : `dc-${linode.region}-1`),
   };
@@ -203,11 +204,11 @@ function decideIdentity(settings: Settings, facts: Facts): Pick<NodeConfig, 'nam
 function fitForDns(name: string): string {
   const fit = name
     .toLowerCase()
-    .split('.')[0]
-    ?.replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '')
-    .slice(0, 63);
-  if (fit === undefined || fit === '' || fit === 'localhost') {
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replace(/^-/, '')
+    .slice(0, 63)
+    .replace(/-$/, '');
+  if (fit === '' || fit === 'localhost') {
     throw new BootstrapError('bad-setting', `this machine's name, ${JSON.stringify(name)}, is no name for a node`, {
       hint: 'give one with --name; it must differ from the other nodes. Nothing was touched.',
     });

@@ -142,6 +142,21 @@ describe('identity', () => {
     ).toMatchObject({ name: 'a' });
   });
 
+  it.each([
+    ['nomad.s1', 'nomad-s1'],
+    [`${'a'.repeat(62)}_b`, 'a'.repeat(62)],
+    ['-x-', 'x'],
+  ])('is all of the label %s that fits, and can be given again as --name', (label, name) => {
+    const { node } = decide('server', asked, undefined, facts({ linode: { ...linode, label } }));
+
+    expect(node?.name).toBe(name);
+    expect(mergeLayers([{ place: String, values: { name } }])).toEqual({ name });
+  });
+
+  it('is the first part of a host name, whose rest is a domain', () => {
+    expect(decide('server', asked, undefined, facts({ hostname: 'web-1.example.net' })).node?.name).toBe('web-1');
+  });
+
   it.each(['localhost', 'localhost.localdomain', '', '---', '日本'])('is not taken from a host called %j', hostname => {
     expect(() => decide('server', asked, undefined, facts({ hostname }))).toThrow(
       expect.objectContaining({ code: 'bad-setting' }),
