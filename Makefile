@@ -58,7 +58,7 @@ clean: ## remove what was built, but not node_modules
 check: build ## types, lint and unit tests
 	@$(node) scripts/test.ts unit
 
-test: setup ## everything but the emulated machine: check, and the executable on real nodes in the lab
+test: setup ## check, and the executable on real nodes in the lab
 	@$(MAKE) --no-print-directory build
 	@$(node) scripts/test.ts unit lab
 
@@ -66,7 +66,7 @@ chaos-verify: setup ## break a cluster of real nodes in many ways: does `verify`
 	@$(MAKE) --no-print-directory build
 	@$(node) test/lab/chaos-verify.ts
 
-test-vm: setup ## the executable on an emulated machine with a kernel of its own: modules, cgroups, a real reboot
+test-vm: setup ## the executable on an emulated machine with a kernel of its own, and the further ways to uninstall
 	@$(MAKE) --no-print-directory build
 	@$(node) scripts/test.ts vm
 
