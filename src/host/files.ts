@@ -314,12 +314,16 @@ async function entriesOf(database: Path): Promise<readonly string[][]> {
     .map(line => line.split(':'));
 }
 
-async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
+/** ESTALE, for which Node has no name: a file of /sys whose interface went at this moment. */
+const stale = -116;
+
+/** What a reading gives; `undefined` where there is no such file. */
+export async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return undefined;
+    const { code, errno } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR' || errno === stale) return undefined;
     throw error;
   }
 }
