@@ -12,6 +12,7 @@ import type { Recorded } from './config/record.ts';
 import { BootstrapError } from './core/errors.ts';
 import { type ExitCode, exitCodes, isRefusal } from './core/exit-codes.ts';
 import type { Redactor } from './core/redact.ts';
+import type { Secret } from './core/secret.ts';
 import type { Event, HostReader, Path, Reporter } from './core/types.ts';
 import type { LocalHost } from './host/local-host.ts';
 import type { Output } from './reporters/text.ts';
@@ -147,6 +148,7 @@ async function runCommand(
       settings: recorded === undefined ? asked : mergeLayers([...given, await layerOf(recorded)]),
       flags: new Set(Object.keys(flags.values)),
       token: await tokenSources(port, asked, redactor, reporter),
+      linodeToken: await givenLinodeToken(port, asked, redactor, reporter),
       recorded,
       host,
       journal: createJournal(appendLog(journalPath), host.now),
@@ -231,23 +233,56 @@ async function tokenSources(
   const secret = (text: string | undefined) => (text === undefined || text === '' ? undefined : new Secret(text));
   const sources = {
     given:
-      tokenFile === undefined ? secret(environment[tokenVariable]) : secret(await readTokenFile(tokenFile, reporter)),
+      tokenFile === undefined
+        ? secret(environment[tokenVariable])
+        : secret(await readTokenFile('--token-file', tokenFile, reporter)),
     recorded: secret(await readIfPossible(tokenPath)),
   };
   for (const known of [sources.given, sources.recorded]) if (known !== undefined) redactor.add(known);
   return { ...sources, ask: askSecret, hide: redactor.add };
 }
 
-async function readTokenFile(path: Path, reporter: Reporter): Promise<string> {
+/** The same for the token of Linode's API, which is recorded where Consul reads it. */
+async function givenLinodeToken(
+  { environment }: ProcessPort,
+  { linodeTokenFile }: Settings,
+  redactor: Redactor,
+  reporter: Reporter,
+): Promise<Secret | undefined> {
+  const { linodeTokenVariable } = await import('./config/load.ts');
+  const { Secret } = await import('./core/secret.ts');
+  const text =
+    linodeTokenFile === undefined
+      ? environment[linodeTokenVariable]
+      : await readTokenFile('--linode-token-file', linodeTokenFile, reporter);
+  if (text === undefined || text.trim() === '') return undefined;
+  const secret = new Secret(text.trim());
+  redactor.add(secret);
+  return secret;
+}
+
+const tokenFiles = {
+  '--token-file': {
+    hint: 'name the file that `nomad-bootstrap token create` or `token client` was written to. Nothing was touched.',
+    holds: "the cluster's token",
+    form: /^\s*nb/,
+  },
+  '--linode-token-file': {
+    hint: "name the file that holds the token of Linode's API. Nothing was touched.",
+    holds: "the token of Linode's API",
+    form: /^\s*\S+\s*$/,
+  },
+} as const;
+
+async function readTokenFile(flag: keyof typeof tokenFiles, path: Path, reporter: Reporter): Promise<string> {
+  const { hint, holds, form } = tokenFiles[flag];
   const { isReadableByAll, readGiven } = await import('./host/files.ts');
   const text = await readGiven(path, mostTokenBytes).catch((error: Error) => {
-    throw new BootstrapError('bad-setting', `--token-file ${path} cannot be read: ${error.message}`, {
-      hint: 'name the file that `nomad-bootstrap token create` or `token client` was written to. Nothing was touched.',
-    });
+    throw new BootstrapError('bad-setting', `${flag} ${path} cannot be read: ${error.message}`, { hint });
   });
   // What is no token is told so later, and may be any file.
-  if (/^\s*nb/.test(text) && (await isReadableByAll(path))) {
-    const message = `everyone on this machine can read ${path}, which holds the cluster's token: chmod 600 ${path}`;
+  if (form.test(text) && (await isReadableByAll(path))) {
+    const message = `everyone on this machine can read ${path}, which holds ${holds}: chmod 600 ${path}`;
     reporter.report({ type: 'notice', level: 'warning', message });
   }
   return text;

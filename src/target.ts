@@ -1,4 +1,5 @@
 import type { Config, NodeConfig } from './config/config.ts';
+import type { Secret } from './core/secret.ts';
 import type { Facts } from './facts/facts.ts';
 import type { Platform } from './platforms/platform.ts';
 import type { Resolution } from './resolution/resolution.ts';
@@ -12,6 +13,8 @@ export interface Target {
   readonly resolution: Resolution;
   /** What follows from the cluster's token; absent in an insecure cluster, in `dev` and in an image. */
   readonly credentials?: Credentials | undefined;
+  /** The whole of /etc/consul.d/consul.env, on a node that finds the others by Linode's API: the token of that is in it. */
+  readonly consulEnvironment?: Secret | undefined;
 }
 
 /** A target that is a node of a cluster, which an image is not. */

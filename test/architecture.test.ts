@@ -23,7 +23,7 @@ const mayUse: Readonly<Record<string, { readonly values: readonly string[]; read
   config: { values: ['core', 'facts', 'versions'], types: ['resolution'] },
   resolution: { values: ['core', 'versions'], types: ['config', 'facts', 'platforms'] },
   token: { values: ['core'] },
-  target: { values: [], types: ['config', 'facts', 'platforms', 'resolution', 'token'] },
+  target: { values: [], types: ['config', 'core', 'facts', 'platforms', 'resolution', 'token'] },
   // How this node's own agents are asked.
   'own-agents': { values: [], types: ['config', 'core', 'token'] },
   // What can be made, how it differs between the families, and what is made.

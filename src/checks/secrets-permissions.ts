@@ -1,3 +1,5 @@
+import { searchesToJoin } from '../config/config.ts';
+import { consulEnvironmentPath } from '../config/linode-search.ts';
 import { recordPath, tokenPath } from '../config/record.ts';
 import type { Path } from '../core/types.ts';
 import { isSecure } from '../target.ts';
@@ -17,6 +19,9 @@ const secretFiles: readonly { readonly path: Path; readonly mode: number; readon
   ]),
 ];
 
+/** Where the token of Linode's API is, on a node that uses one. */
+const apiTokenFile = { path: consulEnvironmentPath, mode: 0o640, owner: 'consul:consul' };
+
 /** Tasks inherit it. */
 const nomadEnvironment = '/etc/nomad.d/nomad.env';
 
@@ -24,10 +29,11 @@ export const secretsPermissions: HealthCheck = {
   id: 'secrets-permissions',
   title: 'Secrets are for those who need them alone',
   scope: 'node',
-  appliesTo: isSecure,
-  async run(host) {
+  appliesTo: target => isSecure(target) || searchesToJoin(target.config.node).length > 0,
+  async run(host, { config: { node } }) {
     const open: string[] = [];
-    for (const { path, mode, owner } of secretFiles) {
+    const files = searchesToJoin(node).length > 0 ? [...secretFiles, apiTokenFile] : secretFiles;
+    for (const { path, mode, owner } of files) {
       const stat = await host.stat(path);
       if (stat === undefined) continue;
       if ((stat.mode & ~mode) !== 0) open.push(`${path} has mode ${stat.mode.toString(8)}`);

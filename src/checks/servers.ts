@@ -1,3 +1,4 @@
+import { searchText } from '../config/linode-search.ts';
 import type { CheckOutcome } from '../core/types.ts';
 import type { NodeTarget } from '../target.ts';
 import type { Agent, Member } from './agents.ts';
@@ -119,6 +120,7 @@ export function forceLeave(agent: Agent, members: readonly Member[]): string {
 
 /** Where this node looks for servers, for a sentence. */
 export function joinAddresses(target: NodeTarget): string {
-  const places = target.config.node.join.map(({ address }) => address);
+  const { join } = target.config.node;
+  const places = join.map(place => ('search' in place ? searchText(place.search) : place.address));
   return places.length === 0 ? 'the addresses given with --join' : places.join(', ');
 }

@@ -1,5 +1,8 @@
+import * as z from 'zod';
+import { addressesToJoin } from '../config/config.ts';
 import type { HandshakeOptions, HostReader } from '../core/types.ts';
 import { isSecure, type NodeTarget } from '../target.ts';
+import { consul, readAgent } from './agents.ts';
 import { fail, type HealthCheck, pass, warn } from './health-check.ts';
 
 /** The bytes with which TLS begins on the agents' RPC ports. Source: helper/pool/conn.go, Nomad 2.0.5; agent/pool/conn.go, Consul 1.21.4. */
@@ -15,9 +18,8 @@ export const tlsRoles: HealthCheck = {
   needs: ['certificates', 'consul-agent', 'nomad-agent'],
   appliesTo: isSecure,
   async run(host, target) {
-    const address = target.config.node.runsServer
-      ? target.config.node.network.address
-      : target.config.node.join[0]?.address;
+    const { node } = target.config;
+    const address = node.runsServer ? node.network.address : (addressesToJoin(node)[0] ?? (await consulServer(host)));
     if (address === undefined || !isSecure(target)) return pass('no server to ask');
     const own = {
       cert: (await host.readText('/etc/nomad.d/tls/agent.pem')) ?? '',
@@ -57,6 +59,12 @@ export const tlsRoles: HealthCheck = {
     return pass('Nomad and Consul: RPC by mutual TLS only');
   },
 };
+
+/** One of the servers that this node's Consul knows: it says so to everybody. */
+async function consulServer(host: HostReader): Promise<string | undefined> {
+  const [peer] = await readAgent(host, consul, '/v1/status/peers', z.array(z.string()));
+  return peer?.split(':')[0];
+}
 
 /** How a server of the cluster is told from others. */
 export function handshakeOptions(

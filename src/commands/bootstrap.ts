@@ -19,6 +19,7 @@ import { clusterSteps, steps } from '../steps/index.ts';
 import { isNode, isSecure, isSecureServer, type NodeTarget, type Target } from '../target.ts';
 import { clusterCredentials } from './cluster-credentials.ts';
 import type { CommandContext } from './command.ts';
+import { consulEnvironment } from './consul-environment.ts';
 import { farewell } from './farewell.ts';
 import { takeUpConsulToken, untilLeaders } from './secure-start.ts';
 
@@ -107,13 +108,14 @@ async function targetOf(context: CommandContext): Promise<Target> {
     command === 'auto' ? decideRole(settings, recorded, facts) : { role: command as Role | 'image', settings };
   const credentials = await clusterCredentials({ ...context, settings: wanted.settings }, wanted.role);
   const config = decide(wanted.role, wanted.settings, recorded, facts, credentials);
+  const environment = await consulEnvironment(context, config.node);
   for (const message of remarks(config)) reporter.report({ type: 'notice', level: 'warning', message });
   const resolution = await resolve(host, facts, config, platform, recorded?.resolution);
   if (resolution.hashicorp.fallback && recorded === undefined) {
     const message = `HashiCorp's repository has nothing for this release of the system yet; taking that of ${resolution.hashicorp.suite}`;
     reporter.report({ type: 'notice', level: 'info', message });
   }
-  return Object.freeze({ facts, config, platform, resolution, credentials });
+  return Object.freeze({ facts, config, platform, resolution, credentials, consulEnvironment: environment });
 }
 
 /** Before any upstream is asked: a machine that cannot be bootstrapped is told so also where there is no network. */

@@ -26,6 +26,8 @@ export interface CommandContext {
   /** The settings that were given on the command line. */
   readonly flags: ReadonlySet<string>;
   readonly token: TokenSources;
+  /** The token of Linode's API, where the operator gave one. */
+  readonly linodeToken: Secret | undefined;
   /** What the last finished run on this machine was for. */
   readonly recorded: Recorded | undefined;
   readonly host: Host;

@@ -4,6 +4,7 @@ import { platformFor } from '../platforms/index.ts';
 import { isNode, type NodeTarget } from '../target.ts';
 import { recordedCredentials } from './cluster-credentials.ts';
 import type { CommandContext } from './command.ts';
+import { recordedConsulEnvironment } from './consul-environment.ts';
 
 /** The identity is recorded: the metadata service is asked for the networks' kinds only. */
 const metadataTimeoutMs = 500;
@@ -23,6 +24,7 @@ export async function recordedTarget(context: CommandContext): Promise<NodeTarge
     config: { ...recorded.config, force: false },
     resolution: recorded.resolution,
     credentials: await recordedCredentials(context),
+    consulEnvironment: await recordedConsulEnvironment(context),
   };
   if (!isNode(target)) throw new Error('a recorded node is a node');
   return target;

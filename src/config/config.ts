@@ -1,4 +1,5 @@
 import type { NetworkKind } from '../facts/facts.ts';
+import type { LinodeSearch } from './linode-search.ts';
 
 /** What a node is in the cluster. `dev` is one node with both roles on loopback. */
 export type Role = 'server' | 'client' | 'dev';
@@ -12,17 +13,25 @@ export interface ClusterNetwork {
   readonly kind: NetworkKind | 'loopback';
 }
 
-/** A server to join: an IPv4 address or a host name, without a port. */
-export interface Join {
-  readonly address: string;
-}
+/** A server to join: an IPv4 address or a host name, without a port; or the Linodes that a search by Linode's API finds. */
+export type Join = { readonly address: string } | { readonly search: LinodeSearch };
 
 /** The host name under which `--join vlan` keeps the nodes that it found. Without a dot, so that /etc/hosts is all that is asked. */
 export const vlanPeers = 'nomad-bootstrap-peers';
 
 /** Whether the node finds the others on its own subnet (`--join vlan`). */
 export function joinsOverVlan({ join }: NodeConfig): boolean {
-  return join.some(({ address }) => address === vlanPeers);
+  return addressesToJoin({ join }).includes(vlanPeers);
+}
+
+/** The servers to join that are named. */
+export function addressesToJoin({ join }: Pick<NodeConfig, 'join'>): readonly string[] {
+  return join.flatMap(target => ('address' in target ? [target.address] : []));
+}
+
+/** The searches by Linode's API (`--join linode:tag=...`). */
+export function searchesToJoin({ join }: Pick<NodeConfig, 'join'>): readonly LinodeSearch[] {
+  return join.flatMap(target => ('search' in target ? [target.search] : []));
 }
 
 export type DockerSource = 'auto' | 'distro' | 'none';

@@ -4,6 +4,7 @@ import type { Facts } from '../facts/facts.ts';
 import { cniPlugins } from '../versions.ts';
 import { chooseNetwork } from './choose-network.ts';
 import {
+  addressesToJoin,
   type ClusterNetwork,
   type Config,
   type Join,
@@ -12,6 +13,7 @@ import {
   type Role,
   vlanPeers,
 } from './config.ts';
+import { parseSearch } from './linode-search.ts';
 import type { Settings } from './options.ts';
 import type { Recorded } from './record.ts';
 
@@ -140,11 +142,13 @@ function decideClusterNode(
     facts.hostname,
     ...facts.addresses.map(({ address }) => address),
   ]);
-  const isSelf = (address: string) => own.has(address);
-  const join: readonly Join[] = (settings.join ?? [])
-    .filter(address => !isSelf(address))
-    .map(address => ({ address: address === 'vlan' ? vlanPeers : address }));
-  if (join.some(({ address }) => address === vlanPeers)) refuseForeignSubnet(network);
+  const join = (settings.join ?? [])
+    .filter(target => !own.has(target))
+    .map((target): Join => {
+      const search = parseSearch(target, network);
+      return search === undefined ? { address: target === 'vlan' ? vlanPeers : target } : { search };
+    });
+  if (addressesToJoin({ join }).includes(vlanPeers)) refuseForeignSubnet(network);
   if (role === 'client' && join.length === 0) {
     throw new BootstrapError('join-missing', 'a client must be told which servers to join', {
       hint: 'name one or more with --join ADDRESS,ADDRESS. Nothing was touched.',

@@ -83,13 +83,16 @@ function switchOf(given: unknown): unknown {
 /** Holds the token itself, which is no setting: it has no flag, no key of the --config file, and is never shown. */
 export const tokenVariable = 'NOMAD_BOOTSTRAP_TOKEN';
 
+/** The same for the token of Linode's API. */
+export const linodeTokenVariable = 'NOMAD_BOOTSTRAP_LINODE_TOKEN';
+
 /** The NOMAD_BOOTSTRAP_* variables. An empty one is as good as none: a StackScript's field that was left empty. */
 export function environmentLayer(environment: Readonly<Record<string, string | undefined>>): Layer {
   const values: Partial<Record<OptionName, string>> = {};
   const known = new Map((Object.keys(options) as OptionName[]).map(name => [variableName(name), name]));
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith('NOMAD_BOOTSTRAP_') || value === undefined || value === '') continue;
-    if (variable === tokenVariable) continue;
+    if (variable === tokenVariable || variable === linodeTokenVariable) continue;
     const name = known.get(variable);
     if (name === undefined) {
       throw new BootstrapError('bad-setting', `${variable} is not a setting`, {

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { familyOf, isUsable, parseCidr } from '../facts/addresses.ts';
+import { joinSearches, searchPattern } from './linode-search.ts';
 
 export type CommandName =
   | 'server'
@@ -77,15 +78,15 @@ const dnsLabel = z
     'must consist of 1 to 63 lower-case letters, digits and hyphens, and neither begin nor end with a hyphen',
   );
 /** The base of other addresses, which also stands in the package managers' own files: nothing that would end there. */
-const httpUrl = z
+const mirrorUrl = z
   .string()
-  .refine(text => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), {
-    error: 'must be an http:// or https:// address',
+  .refine(text => URL.canParse(text) && /^(?:https?:\/\/|file:\/\/\/)/.test(text), {
+    error: 'must be an http:// or https:// address, or file:///FOLDER',
     abort: true,
   })
   .refine(
     text => /^[\w\-.~:/%@[\]+,=]+$/.test(text),
-    'must be an http:// or https:// address without white space, quotes, query and fragment',
+    'must be an http:// or https:// address, or file:///FOLDER, without white space, quotes, query and fragment',
   )
   .refine(
     text => !new URL(text).username && !new URL(text).password,
@@ -95,8 +96,8 @@ const httpUrl = z
 const joinTarget = z
   .string()
   .refine(
-    text => familyOf(text) === 4 || (hostName.test(text) && !/^[\d.]+$/.test(text)),
-    'must list IPv4 addresses or host names, without ports',
+    text => searchPattern.test(text) || familyOf(text) === 4 || (hostName.test(text) && !/^[\d.]+$/.test(text)),
+    'must list IPv4 addresses or host names, without ports; or be linode:tag=T[,region=R][,address-type=private_v4|public_v4|vpc_v4]',
   )
   .refine(
     text => text !== 'localhost' && (familyOf(text) === undefined || isUsable(text)),
@@ -124,9 +125,12 @@ export const options = {
   join: option({
     group: 'Cluster',
     kind: 'list',
-    schema: z.array(joinTarget).min(1, 'must name at least one server'),
+    schema: z
+      .array(z.string())
+      .transform(joinSearches)
+      .pipe(z.array(joinTarget).min(1, 'must name at least one server')),
     describe:
-      "Servers to join, by address or name, the node's own is left out; or `vlan`: found on the VLAN's own subnet",
+      "Servers to join, by address or name, the node's own is left out; or `vlan`: found on the VLAN's own subnet; or `linode:tag=T[,region=R]`: found by Linode's API",
     placeholder: 'A,B,...',
     alias: 'retry-join',
     commands: cluster,
@@ -274,6 +278,15 @@ export const options = {
     placeholder: 'FILE',
     commands: [...cluster, 'token'],
   }),
+  linodeTokenFile: option({
+    group: 'Cluster',
+    kind: 'value',
+    schema: z.string().min(1),
+    describe:
+      "File with a token of Linode's API for --join linode:... (else NOMAD_BOOTSTRAP_LINODE_TOKEN, else a prompt)",
+    placeholder: 'FILE',
+    commands: cluster,
+  }),
   kind: option({
     group: 'Cluster',
     kind: 'value',
@@ -303,8 +316,8 @@ export const options = {
   mirror: option({
     group: 'Software',
     kind: 'value',
-    schema: httpUrl,
-    describe: 'Every upstream below one address: URL/apt.releases.hashicorp.com/...',
+    schema: mirrorUrl,
+    describe: 'Every upstream below one address, or file:///FOLDER: URL/apt.releases.hashicorp.com/...',
     placeholder: 'URL',
     commands: changing,
   }),

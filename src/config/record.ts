@@ -1,6 +1,7 @@
 import { BootstrapError } from '../core/errors.ts';
 import type { Resolution } from '../resolution/resolution.ts';
-import { type Config, vlanPeers } from './config.ts';
+import { type Config, type Join, vlanPeers } from './config.ts';
+import { searchText } from './linode-search.ts';
 import type { Layer } from './load.ts';
 import type { OptionName } from './options.ts';
 
@@ -56,9 +57,7 @@ export function recordedLayer({ config: { packages, node } }: Recorded): Layer {
   if (node !== undefined) {
     Object.assign(values, {
       ...(node.runsServer && node.role === 'server' ? { expect: node.expect, withClient: node.runsClient } : {}),
-      ...(node.join.length > 0
-        ? { join: node.join.map(({ address }) => (address === vlanPeers ? 'vlan' : address)) }
-        : {}),
+      ...(node.join.length > 0 ? { join: node.join.map(joinText) } : {}),
       name: node.name,
       region: node.region,
       datacenter: node.datacenter,
@@ -74,4 +73,9 @@ export function recordedLayer({ config: { packages, node } }: Recorded): Layer {
     } satisfies Partial<Record<OptionName, unknown>>);
   }
   return { place: name => `the recorded ${name}`, values };
+}
+
+function joinText(join: Join): string {
+  if ('search' in join) return searchText(join.search);
+  return join.address === vlanPeers ? 'vlan' : join.address;
 }

@@ -19,6 +19,7 @@ const readOnlyPrograms: Readonly<Record<string, Judge>> = {
   docker: only('--version'),
   dpkg: startsWith('--get-selections', '--audit'),
   'dpkg-query': startsWith('-W', '--show'),
+  grep: startsWith('-q'),
   ip6tables: listsRaw,
   iptables: listsRaw,
   // Some of its options remove, rotate or move what was logged.

@@ -1,4 +1,6 @@
 import { readAsset } from '../assets.ts';
+import { addressesToJoin, searchesToJoin } from '../config/config.ts';
+import { consulEnvironmentPath, goDiscoverText } from '../config/linode-search.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Step } from '../core/types.ts';
 import { asThisNode, consulApi } from '../own-agents.ts';
@@ -27,6 +29,16 @@ export const consul: Step<Target> = {
                 // The package gives its whole folder to this user at every upgrade.
                 attributes: { mode: 0o640, owner: 'consul:consul' },
               },
+              // The package's own file, empty; its unit reads it.
+              ...(target.consulEnvironment === undefined
+                ? []
+                : [
+                    {
+                      path: consulEnvironmentPath,
+                      content: target.consulEnvironment,
+                      attributes: { mode: 0o640, owner: 'consul:consul' },
+                    },
+                  ]),
               {
                 path: '/etc/systemd/system/consul.service.d/10-nomad-bootstrap.conf',
                 content: readAsset('systemd/consul.service.d/10-nomad-bootstrap.conf'),
@@ -61,6 +73,8 @@ export function consulConfig({ config: { node }, resolution, credentials }: Node
     // Consul 1.9 renamed it; an older one stops at the new name.
     hasUiConfig: compareReleases(resolution.consul.version, '1.9.0') >= 0,
     hasJoin: node.join.length > 0,
-    join: node.join.map(join => join.address),
+    join: [...addressesToJoin(node), ...searchesToJoin(node).map(goDiscoverText)],
+    // A search asks Linode's API once, and once more for each Linode; it limits how often it may be asked.
+    retryInterval: searchesToJoin(node).length > 0 ? '15s' : '5s',
   });
 }

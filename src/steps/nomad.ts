@@ -1,5 +1,5 @@
 import { readAsset } from '../assets.ts';
-import { joinsOverVlan } from '../config/config.ts';
+import { addressesToJoin, joinsOverVlan, searchesToJoin } from '../config/config.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Step } from '../core/types.ts';
 import { asThisNode, nomadApi } from '../own-agents.ts';
@@ -10,6 +10,7 @@ import { packagesId } from '../resources/packages.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
+import { consulServers } from './peers.ts';
 
 export const nomad: Step<Target> = {
   id: 'nomad',
@@ -53,6 +54,8 @@ export function nomadConfig({ facts, config: { node, packages }, credentials }: 
   const publicAddress = facts.candidates.find(
     ({ kind, address }) => kind === 'public' && address !== node.network.address,
   );
+  const join = addressesToJoin(node);
+  const searches = searchesToJoin(node).length > 0;
   return render(readAsset('templates/nomad.hcl.mustache'), {
     name: node.name,
     region: node.region,
@@ -67,8 +70,8 @@ export function nomadConfig({ facts, config: { node, packages }, credentials }: 
     expect: node.expect,
     hasJoin: node.join.length > 0,
     // A client would take the first of the discovered nodes for a server: it asks Consul which are.
-    joinsServers: !node.runsServer && node.join.length > 0 && !joinsOverVlan(node),
-    join: node.join.map(join => join.address),
+    joinsServers: !node.runsServer && join.length > 0 && !joinsOverVlan(node),
+    join: searches ? [...join, `exec=${consulServers} ${node.network.address}`] : join,
     nodePool: node.nodePool,
     nodeClass: node.nodeClass,
     hostNetworks: [

@@ -138,6 +138,7 @@ async function uninstall(host: FixtureHost, { settings = {}, journal = lines, re
     action: undefined,
     settings,
     flags: new Set(),
+    linodeToken: undefined,
     token: { given: undefined, recorded: undefined, ask: async () => undefined, hide: () => {} } as never,
     recorded,
     host,

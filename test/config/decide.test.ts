@@ -76,6 +76,51 @@ describe('a server', () => {
   });
 });
 
+describe('a search by the API of Linode', () => {
+  const privateAddress = candidate('eth0', '192.168.150.7', 'private', 17);
+  const vpc = candidate('eth1', '10.5.0.2', 'vpc');
+  const token = { region: 'global', datacenter: undefined };
+  const searching = (join: string, address: CandidateAddress) =>
+    decide(
+      'server',
+      { expect: 3, join: [join], network: address.address },
+      undefined,
+      facts({ candidates: [address] }),
+      token,
+    ).node?.join;
+
+  it.each<[CandidateAddress, string]>([
+    [privateAddress, 'private_v4'],
+    [publicAddress, 'public_v4'],
+    [vpc, 'vpc_v4'],
+  ])('is for addresses of the kind that the node clusters on (%#)', (address, addressType) => {
+    expect(searching('linode:tag=nomad,region=us-east', address)).toEqual([
+      { search: { tag: 'nomad', region: 'us-east', addressType } },
+    ]);
+    expect(searching(`linode:tag=nomad,address-type=${addressType}`, address)).toEqual([
+      { search: { tag: 'nomad', addressType } },
+    ]);
+  });
+
+  it.each<[string, string, CandidateAddress, RegExp]>([
+    ['a VLAN, which that API does not know', 'linode:tag=nomad', vlan, /knows no addresses there/],
+    ['another network than the own', 'linode:tag=nomad,address-type=vpc_v4', privateAddress, /which is private_v4/],
+  ])('is refused for %s', (_, join, address, message) => {
+    expect(() => searching(join, address)).toThrow(
+      expect.objectContaining({ code: 'bad-setting', exitCode: 2, message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('is kept by a rerun without flags', () => {
+    const shared = facts({ candidates: [privateAddress] });
+    const settings = { expect: 3, join: ['linode:tag=nomad,region=us-east', '192.168.150.8'] };
+    const first = decide('server', settings, undefined, shared, token);
+    const before = parseRecord(renderRecord(first, resolution));
+
+    expect(decide('server', mergeLayers([recordedLayer(before)]), before, shared, token)).toEqual(first);
+  });
+});
+
 describe('a client', () => {
   it('must be told whom to join', () => {
     expect(() => decide('client', asked, undefined, facts())).toThrow(

@@ -47,6 +47,17 @@ describe('settings', () => {
     expect(fromVariables).toEqual({ ...fromFlags, meta: { rack: 'r1' } });
   });
 
+  it('know the commas within a search from those between servers', async () => {
+    const search = 'linode:tag=nomad:prod,region=us-east,address-type=vpc_v4';
+    const expected = { join: ['10.0.0.1', search, 'nomad-s3'] };
+
+    expect(mergeLayers([flags({ join: [`10.0.0.1,${search},nomad-s3`] })])).toEqual(expected);
+    expect(mergeLayers([environmentLayer({ NOMAD_BOOTSTRAP_JOIN: `10.0.0.1, ${search}, nomad-s3` })])).toEqual(
+      expected,
+    );
+    expect(mergeLayers([await fileLayer('f', `join: [10.0.0.1, "${search}", nomad-s3]`)])).toEqual(expected);
+  });
+
   it('leave out variables that are empty, such as the field of a StackScript that nobody filled in', () => {
     expect(mergeLayers([environmentLayer({ NOMAD_BOOTSTRAP_EXPECT: '', OTHER: 'x' })])).toEqual({});
   });

@@ -17,6 +17,7 @@ describe('a query', () => {
     [['ss', '-Hltnp']],
     [['/usr/bin/nomad', 'version']],
     [['sha256sum', '--', '/opt/cni/bin/bridge']],
+    [['grep', '-q', '-F', 'vpc_v4', '/usr/bin/consul']],
   ])('may run %j', argv => {
     expect(isReadOnly(argv)).toBe(true);
   });

@@ -19,6 +19,7 @@ export const mirroredHosts: readonly string[] = [
   'github.com',
   'objects.githubusercontent.com',
   'release-assets.githubusercontent.com',
+  'api.linode.com',
   'archive.lab',
   'dnf.lab',
   'mirror.lab',

@@ -116,7 +116,13 @@ function linodeInstance(node: LabNode, { id, label, region, tags, userData }: Re
         ? { label: 'cluster', purpose: 'vlan', ipam_address: addresses[0] ?? '' }
         : { label: '', purpose: 'public', ipam_address: '' },
     ),
-    ipv4: { public: node.publicAddress === undefined ? [] : [`${node.publicAddress}/32`], private: [], shared: [] },
+    ipv4: {
+      public: node.publicAddress === undefined ? [] : [`${node.publicAddress}/32`],
+      private: node.interfaces
+        .flatMap(({ addresses }) => addresses)
+        .filter(address => /^192\.168\.(?:12[89]|1[3-9]\d|2\d\d)\./.test(address)),
+      shared: [],
+    },
   };
 }
 

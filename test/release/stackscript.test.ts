@@ -16,7 +16,7 @@ beforeAll(async () => {
   mkdirSync(path.join(folder, 'served'));
   web = await serveFolder(path.join(folder, 'served'));
   const program =
-    '#!/bin/sh\necho "ran with: $*"\nenv | grep ^NOMAD_ | grep -v TOKEN | sort\n[ -z "$NOMAD_BOOTSTRAP_TOKEN" ] || printf %s "$NOMAD_BOOTSTRAP_TOKEN" | wc -c | sed "s/^/token of length /"\nexit 7\n';
+    '#!/bin/sh\necho "ran with: $*"\nenv | grep ^NOMAD_ | grep -v TOKEN | sort\nprintf %s "$NOMAD_BOOTSTRAP_LINODE_TOKEN" | wc -c | sed "s/^/token of Linode of length /"\n[ -z "$NOMAD_BOOTSTRAP_TOKEN" ] || printf %s "$NOMAD_BOOTSTRAP_TOKEN" | wc -c | sed "s/^/token of length /"\nexit 7\n';
   makeRelease(path.join(folder, 'served'), web.url, Buffer.from(program));
 });
 
@@ -72,16 +72,22 @@ describe.skipIf(!mayNest)('the StackScript', () => {
       `nomad-bootstrap: downloading ${web.url}/nomad-bootstrap-linux-amd64.xz`,
       'ran with: client --node-pool web --docker distro',
       ...[...settings, 'NOMAD_VERSION=2.0.5'].sort(),
+      'token of Linode of length 0',
       'nomad-bootstrap ended with 7',
       '',
     ]);
   });
 
-  it('hands the token over, and puts it into no log', async () => {
-    const { output } = await run({ ROLE: 'server', CLUSTER_TOKEN_PASSWORD: 'nbserver1.told' });
+  it('hands the tokens over, and puts them into no log', async () => {
+    const { output } = await run({
+      ROLE: 'server',
+      CLUSTER_TOKEN_PASSWORD: 'nbserver1.told',
+      LINODE_TOKEN_PASSWORD: 'test-vector-of-an-api',
+    });
 
     expect(output).toContain('token of length 14\n');
-    expect(output).not.toContain('nbserver1');
+    expect(output).toContain('token of Linode of length 21\n');
+    expect(output).not.toMatch(/nbserver1|test-vector/);
   });
 
   it('hands over what would be something else to a shell', async () => {

@@ -14,6 +14,7 @@ import { testClientToken, testServerToken } from '../token/vectors.ts';
 const linode = { label: 'nomad-1', region: 'us-east', tags: [], source: 'metadata' } as const;
 const candidates: Facts['candidates'] = [
   { interface: 'eth1', address: '10.0.0.11', prefixLength: 24, family: 4, kind: 'vlan' },
+  { interface: 'eth2', address: '10.5.0.2', prefixLength: 24, family: 4, kind: 'vpc' },
   { interface: 'eth0', address: '172.105.1.2', prefixLength: 24, family: 4, kind: 'public' },
 ];
 
@@ -24,6 +25,8 @@ const systems: Readonly<Record<string, Partial<Facts>>> = {
 };
 
 const three: Settings = { insecure: true, expect: 3, join: ['10.0.0.11', '10.0.0.12', 'nomad-s3'] };
+/** By Linode's API, on the address that is not on a VLAN. */
+const searched: Settings = { ...three, join: ['linode:tag=nomad,region=us-east'], network: '10.5.0.2' };
 const roles: Readonly<Record<string, readonly ['server' | 'client' | 'dev', Settings]>> = {
   server: ['server', three],
   'server-alone': ['server', { insecure: true }],
@@ -43,6 +46,8 @@ const roles: Readonly<Record<string, readonly ['server' | 'client' | 'dev', Sett
     },
   ],
   'client-without-docker': ['client', { ...three, docker: 'none' }],
+  'server-that-searches': ['server', searched],
+  'client-that-searches': ['client', searched],
   dev: ['dev', {}],
 };
 

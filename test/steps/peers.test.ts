@@ -42,6 +42,30 @@ describe('--join vlan', () => {
   });
 });
 
+describe('--join linode:tag=...', () => {
+  const search = { tag: 'nomad', addressType: 'private_v4' } as const;
+  const searching = { join: [{ search }] };
+
+  it('has Consul search, and lets Nomad ask Consul: by a program on servers, by itself on clients', async () => {
+    const server = await nodeWith({ node: searching });
+    const client = await nodeWith({ node: { ...searching, role: 'client', runsServer: false, runsClient: true } });
+
+    for (const config of [consulConfig(server), consulConfig(client)])
+      expect(config).toMatch(
+        /retry_join = \[\s*"provider=linode tag_name=nomad address_type=private_v4",\s*\]\nretry_interval = "15s"/,
+      );
+    expect(nomadConfig(server)).toMatch(
+      /retry_join = \[\s*"exec=\/usr\/local\/lib\/nomad-bootstrap\/consul-servers 10.20.0.11",\s*\]/,
+    );
+    expect(nomadConfig(client)).not.toContain('retry_join');
+    expect(peers.resources(server).map(({ id }) => id)).toEqual([
+      'directory:/usr/local/lib/nomad-bootstrap',
+      'file:/usr/local/lib/nomad-bootstrap/consul-servers',
+    ]);
+    expect(peers.appliesTo?.(client)).toBe(false);
+  });
+});
+
 /** Runs commands where this machine's network is one subnet, on which these places take connections. */
 function inSubnet(listening: readonly string[], commands: string) {
   const listen = `for (const [address, port] of ${JSON.stringify(listening.map(place => place.split(':')))})
@@ -105,5 +129,36 @@ before=$(stat -c %i /etc/hosts); bash systemd/nomad-bootstrap-peers.sh --forget;
       'same',
       '',
     ]);
+  });
+});
+
+/** What the program for Nomad says when this machine's Consul says that its servers are these. */
+function askConsul(answer: string) {
+  const serve = `require('node:http').createServer((_, response) => response.end(${JSON.stringify(answer)})).listen(8500, '127.0.0.1')`;
+  const inside = `ip link set lo up
+"$0" -e "$1" &
+server=$!
+sleep 0.5
+bash systemd/nomad-bootstrap-consul-servers.sh 10.9.0.1
+status=$?
+kill $server
+exit $status`;
+  const options = { encoding: 'utf8' } as const;
+  const unshare = ['--user', '--map-root-user', '--mount', '--net', 'bash', '-c', inside, process.execPath, serve];
+  const { status, stdout, stderr } = spawnSync('unshare', unshare, options);
+  return { status, stdout, stderr };
+}
+
+describe.skipIf(!mayNest)("the program that tells Nomad of Consul's servers", () => {
+  it('names the others, one a line', () => {
+    expect(askConsul('["10.9.0.1:8300","10.9.0.2:8300","10.9.0.13:8300"]')).toEqual({
+      status: 0,
+      stdout: '10.9.0.2\n10.9.0.13\n',
+      stderr: '',
+    });
+  });
+
+  it.each(['["10.9.0.1:8300"]', '[]', '"No cluster leader"'])('fails while Consul knows no other: %s', answer => {
+    expect(askConsul(answer)).toEqual({ status: 1, stdout: '', stderr: 'Consul knows no other server yet\n' });
   });
 });

@@ -8,11 +8,13 @@ import { hostname } from './hostname.ts';
 import { initSystemd } from './init-systemd.ts';
 import { ipv4 } from './ipv4.ts';
 import { kernelFeatures } from './kernel-features.ts';
+import { linodeApi } from './linode-api.ts';
 import { memory } from './memory.ts';
 import { nameFree } from './name-free.ts';
 import { osSupported } from './os-supported.ts';
 import { portsFree } from './ports-free.ts';
 import { rootWritable } from './root-writable.ts';
+import { vpcSearch } from './vpc-search.ts';
 
 /** What has to hold before anything is changed. One that fails ends the run with `preflight-failed`; a warning is only told. */
 export const preflight: readonly Check<Target>[] = [
@@ -29,6 +31,8 @@ export const preflight: readonly Check<Target>[] = [
   dockerEngine,
   portsFree,
   nameFree,
+  vpcSearch,
+  linodeApi,
 ];
 
 /** The same for a dry run, which writes nothing and so works on a root that cannot be written to. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { addressesToJoin } from '../../config/config.ts';
 import type { Check, HostReader } from '../../core/types.ts';
 import type { Target } from '../../target.ts';
 
@@ -14,9 +15,11 @@ const attemptMs = 1500;
 export const nameFree: Check<Target> = {
   id: 'name-free',
   title: "No other node of the cluster has this node's name",
-  appliesTo: ({ config }) => (config.node?.join.length ?? 0) > 0 && config.node?.insecure === true,
+  appliesTo: ({ config: { node } }) => node?.insecure === true && addressesToJoin(node).length > 0,
   async run(host, { config: { node } }) {
-    const answers = await Promise.all((node?.join ?? []).map(({ address }) => membersAt(host, address)));
+    const answers = await Promise.all(
+      (node === undefined ? [] : addressesToJoin(node)).map(address => membersAt(host, address)),
+    );
     const namesakes = answers.flat().filter(({ Name, Status }) => Name === node?.name && Status === 1);
     const taken = namesakes.find(({ Addr }) => Addr !== node?.network.address);
     if (taken === undefined) return { status: 'pass', detail: node?.name ?? '' };

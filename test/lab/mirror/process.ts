@@ -9,8 +9,9 @@ import { Readable } from 'node:stream';
 import { metadataAddress, networks } from '../hosts.ts';
 import { type Answer, fileAnswer, type Question, redirectAnswer, textAnswer } from './answers.ts';
 import { archiveSite } from './archive.ts';
+import { linodeApiAnswer } from './linode-api.ts';
 import { type MetadataTokens, metadataAnswer } from './metadata.ts';
-import type { Fault, MetadataAnswer, MirrorControl, MirrorSettings, RequestRecord } from './types.ts';
+import type { Fault, LinodeInstance, MetadataAnswer, MirrorControl, MirrorSettings, RequestRecord } from './types.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -170,6 +171,7 @@ function strikingFaults(question: Question): readonly Fault[] {
 async function answerFor(question: Question, variants: readonly string[]): Promise<Answer> {
   if (question.method !== 'GET' && question.method !== 'HEAD') return textAnswer(405, 'Method Not Allowed\n');
   if (question.host === 'archive.lab') return archive(question);
+  if (question.host === 'api.linode.com') return linodeApiAnswer(question, linodes());
   const root = settings.sites[question.host];
   if (root === undefined) return textAnswer(404, `The lab's mirror does not stand for ${question.host}.\n`);
   const throughMirror = question.headers['host']?.startsWith('mirror.lab') ?? false;
@@ -180,6 +182,11 @@ async function answerFor(question: Question, variants: readonly string[]): Promi
   }
   const replaced = variants.flatMap(variant => settings.variants[variant]?.[question.host] ?? []);
   return fileAnswer([...replaced, root], question);
+}
+
+/** The account's Linodes: every node that is one. */
+function linodes(): readonly LinodeInstance[] {
+  return [...metadata.values()].flatMap(answer => (answer.kind === 'linode' ? [answer.instance] : []));
 }
 
 function newBehaviour(): Behaviour {
