@@ -1,4 +1,4 @@
-// release.ts FOLDER URL: writes install.sh and stackscript.sh, for the executables that lie in FOLDER and are served at URL.
+// release.ts FOLDER URL: writes install.sh, stackscript.sh and bundle.sh, for the executables that lie in FOLDER and are served at URL.
 import { readFile, writeFile } from 'node:fs/promises';
 import { render } from '../src/templates.ts';
 import { version } from '../src/version.ts';
@@ -18,6 +18,14 @@ await writeFile(`${folder}/install.sh`, install, { mode: 0o755 });
 // The installer goes along whole: what a StackScript runs depends on no other file than the executable that it names.
 const stackScript = render(await template('stackscript.sh'), { version, install }, text => text);
 await writeFile(`${folder}/stackscript.sh`, stackScript, { mode: 0o755 });
+
+const opener = (await template('opener.sh')).trimEnd();
+const bundle = render(
+  await template('bundle.sh'),
+  { version, install, opener: render(opener, { version }, shellWord) },
+  text => text,
+);
+await writeFile(`${folder}/bundle.sh`, bundle, { mode: 0o755 });
 
 function template(name: string): Promise<string> {
   return readFile(new URL(`../templates/release/${name}.mustache`, import.meta.url), 'utf8');

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readFile, rm, stat } from 'node:fs/promises';
 import tls from 'node:tls';
+import { fileURLToPath } from 'node:url';
 import type { Dispatcher } from 'undici';
 import { BootstrapError } from '../core/errors.ts';
 import { refused } from '../core/retry.ts';
@@ -15,7 +17,10 @@ import type {
 } from '../core/types.ts';
 import { createAnew, writing } from './files.ts';
 
-/** Speaks HTTP: the only file that uses undici, which is loaded at the first request. */
+/**
+ * Speaks HTTP: the only file that uses undici, which is loaded at the first request. A `file:` address is answered like a server's: a
+ * mirror may be a folder of this machine.
+ */
 export interface Http {
   request(url: string, options?: RequestOptions | MutatingRequestOptions): Promise<HttpResponse>;
   /** Streams the body to `path` and throws `checksum-mismatch`, leaving nothing, when it is not what it should be. */
@@ -152,7 +157,8 @@ export function createHttp(
   }
 
   return {
-    request(url, options = {}) {
+    async request(url, options = {}) {
+      if (url.startsWith('file:')) return answerOfFile(url, await readPlace(url));
       return follow(url, { timeoutMs: usualTimeoutMs, ...options }, async response => ({
         status: response.statusCode,
         headers: flatten(response.headers),
@@ -161,7 +167,9 @@ export function createHttp(
     },
     async fetchTo(source, path) {
       try {
-        const { digest, sizeBytes } = await follow(source.url, {}, response => store(source.url, response, path));
+        const { digest, sizeBytes } = await (source.url.startsWith('file:')
+          ? copy(source.url, path)
+          : follow(source.url, {}, response => store(source.url, response, path)));
         if (digest === source.sha256.toLowerCase()) return;
         throw new BootstrapError('checksum-mismatch', `${source.url} is not what it should be`, {
           detail: `expected sha256 ${source.sha256}\nreceived sha256 ${digest} (${sizeBytes} bytes)`,
@@ -184,13 +192,23 @@ export function createHttp(
       throw refused(url, { status: response.statusCode, headers: flatten(response.headers) });
     }
     const announced = Number(response.headers['content-length'] ?? Number.NaN);
+    return save(url, response.body as AsyncIterable<Uint8Array>, announced, path);
+  }
+
+  async function copy(url: string, path: Path) {
+    const place = await readPlace(url);
+    if (place === undefined) throw refused(url, { status: 404, headers: {} });
+    return save(url, createReadStream(place.path) as AsyncIterable<Uint8Array>, place.sizeBytes, path);
+  }
+
+  async function save(url: string, body: AsyncIterable<Uint8Array>, announced: number, path: Path) {
     const totalBytes = Number.isFinite(announced) ? { totalBytes: announced } : {};
     const subject = new URL(url).pathname.split('/').at(-1) ?? url;
     const hash = createHash('sha256');
     let doneBytes = 0;
     const file = await writing(path, () => createAnew(path));
     try {
-      for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      for await (const chunk of body) {
         hash.update(chunk);
         await writing(path, () => file.writeFile(chunk));
         doneBytes += chunk.length;
@@ -201,6 +219,25 @@ export function createHttp(
       await file.close();
     }
     return { digest: hash.digest('hex'), sizeBytes: doneBytes };
+  }
+}
+
+/** The file that a `file:` address names; `undefined` where there is none. */
+async function readPlace(url: string): Promise<{ readonly path: Path; readonly sizeBytes: number } | undefined> {
+  const path = fileURLToPath(url);
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() ? { path, sizeBytes: found.size } : undefined;
+}
+
+async function answerOfFile(url: string, place: { readonly path: Path } | undefined): Promise<HttpResponse> {
+  if (place === undefined) return { status: 404, headers: {}, body: new Uint8Array() };
+  try {
+    return { status: 200, headers: {}, body: await readFile(place.path) };
+  } catch (error) {
+    throw new BootstrapError('unreachable', `${url} could not be read: ${(error as Error).message}`, {
+      hint: 'let this user read the folder that --mirror names',
+      cause: error,
+    });
   }
 }
 

@@ -118,6 +118,33 @@ describe('an answer', () => {
   });
 });
 
+describe('a file of this machine', () => {
+  it('is answered like that of a server, and so is one that is not there', async () => {
+    const folder = await freshFolder();
+    await writeFile(join(folder, 'Packages'), 'index');
+
+    expect(text(await http().request(`file://${folder}/Packages`))).toBe('index');
+    expect((await http().request(`file://${folder}/Release`)).status).toBe(404);
+    expect((await http().request(`file://${folder}`)).status).toBe(404);
+  });
+
+  it('is copied when it is what it should be', async () => {
+    const folder = await freshFolder();
+    await writeFile(join(folder, 'from'), 'plug-ins');
+    const url = `file://${folder}/from`;
+
+    await http().fetchTo({ url, sha256: createHash('sha256').update('plug-ins').digest('hex') }, join(folder, 'to'));
+    expect(readFileSync(join(folder, 'to'), 'utf8')).toBe('plug-ins');
+    await expect(http().fetchTo({ url, sha256: '0'.repeat(64) }, join(folder, 'bad'))).rejects.toMatchObject({
+      code: 'checksum-mismatch',
+    });
+    await expect(
+      http().fetchTo({ url: `${url}-not`, sha256: '0'.repeat(64) }, join(folder, 'none')),
+    ).rejects.toMatchObject({ code: 'upstream-refused' });
+    expect((await readdir(folder)).sort()).toEqual(['from', 'to']);
+  });
+});
+
 describe('a redirection', () => {
   it('is followed, five times, and forgets what was meant for the first server alone', async () => {
     const other = await serve((request, response) => response.end(JSON.stringify(request.headers)));

@@ -320,8 +320,16 @@ describe('a release', () => {
   const linter = spawnSync('shellcheck', ['--version']).status === 0;
   if (!linter) process.stderr.write('skipped: shellcheck is missing\n');
   it.skipIf(!linter)('has scripts that shellcheck has no complaint of, and so are the ones that nodes get', () => {
-    const scripts = ['install.sh', 'stackscript.sh'].map(name => path.join(release, name));
-    const others = ['systemd/nomad-bootstrap-peers.sh', 'deploy/cloud-init/user-data.sh'];
+    const bundle = readFileSync(path.join(release, 'bundle.sh'), 'utf8');
+    const [, opener = ''] = /<<'OPENER'\n(.*?)^OPENER$/ms.exec(bundle) ?? [];
+    expect(opener).toContain('tar -xf');
+    writeFileSync(path.join(folder, 'opener.sh'), `#!/bin/sh\n${opener}`);
+    const scripts = ['install.sh', 'stackscript.sh', 'bundle.sh', '../opener.sh'].map(name => path.join(release, name));
+    const others = [
+      'systemd/nomad-bootstrap-peers.sh',
+      'systemd/nomad-bootstrap-consul-servers.sh',
+      'deploy/cloud-init/user-data.sh',
+    ];
     const { status, stdout, error } = spawnSync('shellcheck', [...scripts, ...others], { encoding: 'utf8' });
 
     expect({ error, stdout, status }).toEqual({ error: undefined, stdout: '', status: 0 });
@@ -349,6 +357,7 @@ describe('a release', () => {
   it('is nothing but files that any web server serves', () => {
     expect(readdirSync(release).sort()).toEqual([
       'SHA256SUMS',
+      'bundle.sh',
       'install.sh',
       'nomad-bootstrap-linux-amd64',
       'nomad-bootstrap-linux-amd64.gz',
