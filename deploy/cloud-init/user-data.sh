@@ -12,14 +12,17 @@ cd /root/nomad-bootstrap
 # Where the files of `make dist RELEASE_URL=...` are served.
 release_url=https://example.com/nomad-bootstrap
 # server, client, or auto: what the Linode's tags say (nomad-server, nomad-client).
-role=auto
-# The keys are the names of the options; docs/configuration.md lists them.
+role=server
+# The keys are the names of the options; docs/configuration.md lists them. On clients leave `expect` away.
 cat >settings.yaml <<'SETTINGS'
 expect: 3
 join: vlan
 network: vlan
-insecure: true
 SETTINGS
+# Between the next two lines: on servers what `nomad-bootstrap token create` printed, on clients what `token client` made of it. Linode keeps
+# user data in clear. Nothing, and `insecure: true` above: no encryption and no access control.
+cat >token <<'TOKEN'
+TOKEN
 # ---- to here --------------------------------------------------------------------------------------------------------
 
 cat >run <<RUN
@@ -40,6 +43,6 @@ for pause in 1 2 4 8 15 30 0; do
   fi
   sleep "\$pause"
 done
-sh install.sh $role --config settings.yaml
+sh install.sh $role --config settings.yaml --token-file token
 RUN
 sh run

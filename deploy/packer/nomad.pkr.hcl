@@ -34,6 +34,12 @@ variable "options" {
   default     = ""
 }
 
+# Some releases of the plug-in ask for one. Nobody needs it: whoever makes a Linode of the image gives it another.
+local "password" {
+  expression = "Aa1-${uuidv4()}"
+  sensitive  = true
+}
+
 source "linode" "node" {
   image             = var.image
   region            = var.region
@@ -41,6 +47,7 @@ source "linode" "node" {
   instance_label    = "packer-nomad-${formatdate("YYYYMMDD-hhmmss", timestamp())}"
   image_label       = "nomad-${formatdate("YYYYMMDD", timestamp())}"
   image_description = "nomad-bootstrap image on ${var.image}"
+  root_pass         = local.password
   ssh_username      = "root"
   cloud_init        = true
 }

@@ -8,10 +8,10 @@ locals {
   servers = { for number in range(1, var.server_count + 1) : "${var.name}-server-${number}" => cidrhost(var.network_cidr, 10 + number) }
   clients = { for number in range(1, var.client_count + 1) : "${var.name}-client-${number}" => cidrhost(var.network_cidr, 100 + number) }
 
-  nodes = merge(
-    { for label, node in linode_instance.servers : label => { id = node.id, address = node.ip_address } },
-    { for label, node in linode_instance.clients : label => { id = node.id, address = node.ip_address } },
-  )
+  # A Linode made here has one public address, and no private one. (ip_address is deprecated.)
+  nodes = {
+    for label, node in merge(linode_instance.servers, linode_instance.clients) : label => { id = node.id, address = tolist(node.ipv4)[0] }
+  }
 
   settings = merge({
     network        = var.network

@@ -1,6 +1,8 @@
 import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clientTokenOf, credentialsOf } from '../../src/token/credentials.ts';
+import { createServerToken, parseToken } from '../../src/token/format.ts';
 import { type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
 import { firstBootStatus, giveStackScript } from './first-boot.ts';
 import { makeRelease } from './release.ts';
@@ -17,8 +19,18 @@ describe.skipIf(reason !== undefined)('six Linodes with a StackScript that names
   let lab: Lab;
   let nodes: LabNode[];
   const startedAt = performance.now();
+  const serverToken = createServerToken(new Date());
+  let tokens: Awaited<ReturnType<typeof readTokens>>;
+
+  const readTokens = async () => {
+    const parsed = parseToken(serverToken);
+    const credentials = await credentialsOf(parsed);
+    if (parsed.kind !== 'server' || credentials.kind !== 'server') throw new Error('it is a server token');
+    return { client: (await clientTokenOf(parsed)).reveal(), credentials };
+  };
 
   beforeAll(async () => {
+    tokens = await readTokens();
     lab = await openLab();
     const folder = lab.mirror.releaseFolder;
     makeRelease(folder, 'https://release.lab', readFileSync('dist/nomad-bootstrap'), ['nomad-bootstrap-linux-amd64']);
@@ -33,7 +45,7 @@ describe.skipIf(reason !== undefined)('six Linodes with a StackScript that names
           EXPECT: '3',
           JOIN: 'vlan',
           NETWORK: 'vlan',
-          INSECURE: 'yes',
+          CLUSTER_TOKEN_PASSWORD: servers.includes(name) ? serverToken.reveal() : tokens.client,
           EXTRA: ['--docker', 'none', '--wait', '300', ...lab.mirror.offer.flags].join(' '),
         },
         Math.round(Math.random() * spread),
@@ -60,11 +72,17 @@ describe.skipIf(reason !== undefined)('six Linodes with a StackScript that names
       expect(verified.exitCode, verified.stdout).toBe(0);
     }
     const first = nodes[0] as LabNode;
-    const count = async (url: string) =>
-      (JSON.parse((await first.exec(['curl', '-sSf', url])).stdout) as readonly unknown[]).length;
+    const { nomadManagement, consulManagement } = tokens.credentials;
+    const header = `X-Nomad-Token: ${nomadManagement.reveal()}\nX-Consul-Token: ${consulManagement.reveal()}\n`;
+    const count = async (url: string) => {
+      const { stdout } = await first.exec(['curl', '-sSf', '-H', '@-', url], { stdin: header });
+      return (JSON.parse(stdout) as readonly unknown[]).length;
+    };
     expect(await count('http://127.0.0.1:4646/v1/status/peers')).toBe(3);
     expect(await count('http://127.0.0.1:4646/v1/nodes')).toBe(3);
     expect(await count('http://127.0.0.1:8500/v1/agent/members')).toBe(6);
+    // Of the console, and of what is kept of it, everybody may take a picture.
+    for (const secret of [serverToken.reveal(), tokens.client]) expect(logs.join('\n')).not.toContain(secret);
   });
 
   it('know the others by name, servers first, also after a reboot', async () => {

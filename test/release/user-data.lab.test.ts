@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, type LabNode, openLab, whyNoLab } from '../lab/lab.ts';
+import { testClientToken } from '../token/vectors.ts';
 import { firstBootStatus, runUserData } from './first-boot.ts';
 import { makeRelease } from './release.ts';
 
@@ -32,12 +33,16 @@ describe.skipIf(reason !== undefined)('a Linode with user data', () => {
   }
 
   it("becomes a server with what deploy/terraform renders, and a client with deploy/cloud-init's example and a tag", async () => {
-    const rendered = readFileSync('test/golden/deploy/insecure.user-data.sh', 'utf8');
+    const rendered = readFileSync('test/golden/deploy/module-server.user-data.sh', 'utf8');
     const server = await boot('server1', rendered.replace('"expect": 3', '"expect": 1'));
     const example = readFileSync('deploy/cloud-init/user-data.sh', 'utf8');
     const client = await boot(
       'client1',
-      example.replace('https://example.com/nomad-bootstrap', 'https://release.lab'),
+      example
+        .replace('https://example.com/nomad-bootstrap', 'https://release.lab')
+        .replace('role=server', 'role=auto')
+        .replace('expect: 3\n', '')
+        .replace("<<'TOKEN'\n", `<<'TOKEN'\n${testClientToken}\n`),
       ['nomad-client'],
     );
 
@@ -45,12 +50,13 @@ describe.skipIf(reason !== undefined)('a Linode with user data', () => {
       const { exitCode, stdout } = await node.exec(['nomad-bootstrap', 'verify', '--wait', '30'], { check: false });
       expect(exitCode, stdout).toBe(0);
     }
-    const nodes = (await server.exec(['curl', '-sSf', 'http://127.0.0.1:4646/v1/nodes'])).stdout;
-    expect(JSON.parse(nodes)).toMatchObject([{ Name: 'client1', Status: 'ready', Datacenter: 'dc-us-east-1' }]);
+    const show = 'NOMAD_TOKEN=$(nomad-bootstrap token show --kind nomad-management) nomad node status -json';
+    expect(JSON.parse((await server.exec(['sh', '-c', show])).stdout)).toMatchObject([
+      { Name: 'client1', Status: 'ready', Datacenter: 'dc1' },
+    ]);
     // Nobody else reads what is left of a first boot.
-    expect(
-      (await client.exec(['stat', '-c', '%a', '/root/nomad-bootstrap', '/root/nomad-bootstrap/settings.yaml'])).stdout,
-    ).toBe('700\n600\n');
+    const left = ['', '/settings.yaml', '/token'].map(name => `/root/nomad-bootstrap${name}`);
+    expect((await client.exec(['stat', '-c', '%a', ...left])).stdout).toBe('700\n600\n600\n');
 
     // The line that finishes a first boot that failed does no harm to one that did not.
     expect((await client.exec(['sh', '/root/nomad-bootstrap/run'], { check: false })).exitCode).toBe(0);

@@ -71,28 +71,27 @@ variable "release_url" {
   type        = string
 }
 
-variable "server_token" {
-  description = "From `nomad-bootstrap token create`; null with insecure = true."
+variable "program" {
+  description = "The nomad-bootstrap executable on this machine: it makes the clients' token."
   type        = string
-  sensitive   = true
-  default     = null
-}
-
-variable "client_token" {
-  description = "From `nomad-bootstrap token client`; null with insecure = true."
-  type        = string
-  sensitive   = true
-  default     = null
+  default     = "nomad-bootstrap"
 }
 
 variable "insecure" {
-  description = "No encryption and no access control, as in the guide."
+  description = "No encryption and no access control, as in the guide, and no tokens."
   type        = bool
   default     = false
 }
 
 provider "linode" {
   token = var.token
+}
+
+# The cluster's secrets: made once, kept in the state in clear.
+module "tokens" {
+  count   = var.insecure ? 0 : 1
+  source  = "../../tokens"
+  program = var.program
 }
 
 module "nomad" {
@@ -109,8 +108,8 @@ module "nomad" {
 
   release_url  = var.release_url
   insecure     = var.insecure
-  server_token = var.server_token
-  client_token = var.client_token
+  server_token = one(module.tokens[*].server_token)
+  client_token = one(module.tokens[*].client_token)
 
   # The guide's example job: deploy/examples/http-echo.nomad.hcl.
   public_ports = ["3030"]
