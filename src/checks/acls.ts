@@ -18,9 +18,16 @@ export const acls: HealthCheck = {
   needs: ['consul-agent', 'nomad-agent', 'consul-leader', 'nomad-leader'],
   appliesTo: isSecure,
   async run(host) {
-    for (const { agent, path, header } of closed) {
-      const status = await statusWithout(host, `${agent.url}${path}`, header);
-      if (status === 401 || status === 403) continue;
+    const answers = await Promise.all(
+      closed.map(async ({ agent, path, header }) => ({
+        agent,
+        path,
+        status: await statusWithout(host, `${agent.url}${path}`, header),
+      })),
+    );
+    const open = answers.find(({ status }) => status !== 401 && status !== 403);
+    if (open !== undefined) {
+      const { agent, path, status } = open;
       return fail(
         `${agent.name} answers ${status} to ${path} without a token`,
         `look for an acl block of your own in /etc/${agent.unit}.d, and for a policy of the anonymous token: ${agent.unit} acl policy list`,

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { BootstrapError } from '../core/errors.ts';
+import { BootstrapError, hasCode, type Obstacle, obstacleOf } from '../core/errors.ts';
 import type { HostReader, HttpResponse } from '../core/types.ts';
 import { consulApi, nomadApi } from '../own-agents.ts';
 
@@ -49,21 +49,36 @@ async function ask(host: HostReader, agent: Agent, path: string): Promise<HttpRe
   try {
     return await host.request(`${agent.url}${path}`, { timeoutMs });
   } catch (error) {
-    if (!(error instanceof BootstrapError) || error.code !== 'unreachable') throw error;
-    const late = /no answer within|timeout|timed out/i.test(error.message);
-    throw new BootstrapError(
-      'agent-silent',
-      late
-        ? `${agent.name} did not answer ${path} within ${timeoutMs / 1000} s`
-        : `nothing answers on ${agent.url.replace('http://', '')}`,
-      {
-        hint: late
-          ? `see what it waits for: journalctl -u ${agent.unit} -n 50; a server that cannot be reached makes it wait`
-          : `start it and see why it stopped: systemctl restart ${agent.unit}; journalctl -u ${agent.unit} -n 50`,
-        cause: error,
-      },
-    );
+    if (!hasCode(error, 'unreachable')) throw error;
+    throw silence(agent, path, error);
   }
+}
+
+/** Why no answer came, and what to do about it. */
+function silence(agent: Agent, path: string, error: BootstrapError): BootstrapError {
+  const { name, unit } = agent;
+  const { host: place, port } = new URL(agent.url);
+  const { obstacle, reason } = obstacleOf(error) ?? { obstacle: 'nobody' as const, reason: '' };
+  const explanations: Readonly<Record<Obstacle['obstacle'], readonly [message: string, hint: string]>> = {
+    nobody: [
+      `nothing answers on ${place}`,
+      `start it and see why it stopped: systemctl restart ${unit}; journalctl -u ${unit} -n 50`,
+    ],
+    late: [
+      `${name} did not answer ${path} within ${timeoutMs / 1000} s`,
+      `see what it waits for: journalctl -u ${unit} -n 50; a server that cannot be reached makes it wait`,
+    ],
+    tls: [
+      `${name} on ${place} cannot be asked over TLS: ${reason}`,
+      `its certificate must be this cluster's and in force: nomad-bootstrap verify --only certificates; look for a tls block of your own in /etc/${unit}.d, then: systemctl restart ${unit}`,
+    ],
+    other: [
+      `${name} on ${place} gave no answer to ${path}: ${reason}`,
+      `see what listens there: ss -ltnp 'sport = :${port}'; it should be ${name} alone: journalctl -u ${unit} -n 50`,
+    ],
+  };
+  const [message, hint] = explanations[obstacle];
+  return new BootstrapError('agent-silent', message, { hint, cause: error });
 }
 
 function refusal(agent: Agent, path: string, status: number, text: string): BootstrapError {
@@ -77,7 +92,7 @@ function refusal(agent: Agent, path: string, status: number, text: string): Boot
 
 function hintFor(agent: Agent, status: number, reason: string): string {
   if (status === 403 || status === 401) {
-    return `access control is on, and this run has no token for ${agent.name}: see the acl block in /etc/${agent.unit}.d`;
+    return `access control is on, and this run has no token that may ask ${agent.name} this: see the acl block in /etc/${agent.unit}.d`;
   }
   if (/HTTPS server/i.test(reason)) {
     return `${agent.name}'s API asks for HTTPS where plain HTTP was configured: see the tls block in /etc/${agent.unit}.d`;

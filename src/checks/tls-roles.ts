@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { addressesToJoin } from '../config/config.ts';
-import type { HandshakeOptions, HostReader } from '../core/types.ts';
+import type { CheckOutcome, Handshake, HandshakeOptions, HostReader } from '../core/types.ts';
 import { isSecure, type NodeTarget } from '../target.ts';
 import { consul, readAgent } from './agents.ts';
 import { fail, type HealthCheck, pass, warn } from './health-check.ts';
@@ -25,37 +25,19 @@ export const tlsRoles: HealthCheck = {
       cert: (await host.readText('/etc/nomad.d/tls/agent.pem')) ?? '',
       key: (await host.readText('/etc/nomad.d/tls/agent-key.pem')) ?? '',
     };
-    for (const product of ['nomad', 'consul'] as const) {
-      const options = handshakeOptions(product, target);
-      const { port } = rpcPorts[product];
-      const [withCertificate, without] = await Promise.all([
-        host.handshake(address, port, { ...options, ...own }),
-        host.handshake(address, port, options),
-      ]);
-      const place = `${product} on ${address}:${port}`;
-      if (withCertificate === 'silent')
-        return warn(`${place} does not answer`, `see whether it runs: systemctl status ${product}`);
-      if (withCertificate === 'plain')
-        return fail(
-          `${place} speaks without TLS`,
-          `look for a tls block of your own in /etc/${product}.d that wins over ours`,
-        );
-      if (withCertificate === 'foreign')
-        return fail(
-          `${place} does not prove to be a server of this cluster`,
-          'it was made with another token, or its certificate ended: run nomad-bootstrap server on it',
-        );
-      if (withCertificate === 'refused')
-        return fail(
-          `${place} refuses this node's certificate`,
-          "compare the clocks of both (timedatectl), and the authority's certificate: nomad-bootstrap token show --kind ca-certificate",
-        );
-      if (without === 'accepted')
-        return fail(
-          `${place} hears whoever has no certificate`,
-          `look for a tls block of your own in /etc/${product}.d that wins over ours`,
-        );
-    }
+    const judgements = await Promise.all(
+      (['nomad', 'consul'] as const).map(async product => {
+        const { port } = rpcPorts[product];
+        const options = handshakeOptions(product, target);
+        const [withCertificate, without] = await Promise.all([
+          host.handshake(address, port, { ...options, ...own }),
+          host.handshake(address, port, options),
+        ]);
+        return judge(product, `${product} on ${address}:${port}`, withCertificate, without);
+      }),
+    );
+    const flaw = judgements.find(outcome => outcome !== undefined);
+    if (flaw !== undefined) return flaw;
     return pass('Nomad and Consul: RPC by mutual TLS only');
   },
 };
@@ -64,6 +46,29 @@ export const tlsRoles: HealthCheck = {
 async function consulServer(host: HostReader): Promise<string | undefined> {
   const [peer] = await readAgent(host, consul, '/v1/status/peers', z.array(z.string()));
   return peer?.split(':')[0];
+}
+
+function judge(
+  product: keyof typeof rpcPorts,
+  place: string,
+  withCertificate: Handshake,
+  without: Handshake,
+): CheckOutcome | undefined {
+  const ownBlock = `look for a tls block of your own in /etc/${product}.d that wins over ours`;
+  if (withCertificate === 'silent')
+    return warn(`${place} does not answer`, `see whether it runs: systemctl status ${product}`);
+  if (withCertificate === 'plain') return fail(`${place} speaks without TLS`, ownBlock);
+  if (withCertificate === 'foreign')
+    return fail(
+      `${place} does not prove to be a server of this cluster`,
+      'it was made with another token, or its certificate ended: run nomad-bootstrap server on it',
+    );
+  if (withCertificate === 'refused')
+    return fail(
+      `${place} refuses this node's certificate`,
+      "compare the clocks of both (timedatectl), and the authority's certificate: nomad-bootstrap token show --kind ca-certificate",
+    );
+  return without === 'accepted' ? fail(`${place} hears whoever has no certificate`, ownBlock) : undefined;
 }
 
 /** How a server of the cluster is told from others. */

@@ -56,18 +56,24 @@ export async function clusterCredentials(
       hint: 'leave it away: the recorded one is used. A token cannot be changed in place; a node moves to another cluster on a fresh machine, or after nomad-bootstrap uninstall --purge-data. Nothing was touched.',
     });
   }
-  return hidden(await credentialsOf(given), token.hide);
+  return hidden(await credentialsOf(given, await ownAuthority(context)), token.hide);
 }
 
 /** The credentials of a node that is there, for asking its agents. Throws `wrong-token` where its token is gone. */
-export async function recordedCredentials({ recorded, token }: CommandContext): Promise<Credentials | undefined> {
+export async function recordedCredentials(context: CommandContext): Promise<Credentials | undefined> {
+  const { recorded, token } = context;
   if (recorded?.config.node?.insecure !== false) return undefined;
   if (token.recorded === undefined) {
     throw new BootstrapError('wrong-token', "this node's token is no longer in /etc/nomad-bootstrap/token", {
       hint: `run it again with the token: nomad-bootstrap ${recorded.config.node.role} --token-file FILE`,
     });
   }
-  return hidden(await credentialsOf(parseToken(token.recorded)), token.hide);
+  return hidden(await credentialsOf(parseToken(token.recorded), await ownAuthority(context)), token.hide);
+}
+
+/** The authority's certificate as this node's agents have it. */
+function ownAuthority({ host }: CommandContext): Promise<string | undefined> {
+  return host.readText('/etc/nomad.d/tls/ca.pem').catch(() => undefined);
 }
 
 function hidden(credentials: Credentials, hide: (secret: Secret) => void): Credentials {

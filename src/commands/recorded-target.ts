@@ -17,14 +17,18 @@ export async function recordedTarget(context: CommandContext): Promise<NodeTarge
       hint: 'run nomad-bootstrap server, client or dev on it first',
     });
   }
-  const facts = await gatherFacts(host, { metadataTimeoutMs });
+  const [facts, credentials, consulEnvironment] = await Promise.all([
+    gatherFacts(host, { metadataTimeoutMs }),
+    recordedCredentials(context),
+    recordedConsulEnvironment(context),
+  ]);
   const target = {
     facts,
     platform: platformFor(facts.os),
     config: { ...recorded.config, force: false },
     resolution: recorded.resolution,
-    credentials: await recordedCredentials(context),
-    consulEnvironment: await recordedConsulEnvironment(context),
+    credentials,
+    consulEnvironment,
   };
   if (!isNode(target)) throw new Error('a recorded node is a node');
   return target;

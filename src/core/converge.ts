@@ -4,6 +4,7 @@
  */
 import { BootstrapError } from './errors.ts';
 import type { Journal } from './journal.ts';
+import { readOnce } from './read-once.ts';
 import type { AnnouncedChange, Change, Host, HostReader, Reporter, Resource, ResourceId, Step } from './types.ts';
 
 export interface ConvergeOptions<T> {
@@ -23,8 +24,31 @@ export interface ConvergeResult {
   readonly satisfied: readonly ResourceId[];
 }
 
-/** Every change that the steps would make now, in list order. Reads only. */
+/**
+ * Every change that the steps would make now, in list order. Reads only. Mostly there is none, which is found out at once: no
+ * resource then depends on what is announced before it.
+ */
 export async function planAll<T>(
+  steps: readonly Step<T>[],
+  target: T,
+  host: HostReader,
+): Promise<readonly AnnouncedChange[]> {
+  return (await isAsWanted(steps, target, host)) ? [] : planInOrder(steps, target, host);
+}
+
+/** Whether no resource wants a change. A failure is left to the planning in order, which names the first. */
+async function isAsWanted<T>(steps: readonly Step<T>[], target: T, host: HostReader): Promise<boolean> {
+  const reader = readOnce(host);
+  try {
+    const resources = steps.flatMap(step => resourcesOf(step, target));
+    const changes = await Promise.all(resources.map(resource => resource.plan(reader, new Set())));
+    return changes.every(change => change === undefined);
+  } catch {
+    return false;
+  }
+}
+
+async function planInOrder<T>(
   steps: readonly Step<T>[],
   target: T,
   host: HostReader,

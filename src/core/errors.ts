@@ -193,3 +193,19 @@ export class BootstrapError extends Error {
 export function hasCode(error: unknown, code: ErrorCode): error is BootstrapError {
   return error instanceof BootstrapError && error.code === code;
 }
+
+/** Carried as the cause of an `unreachable` error: what stood in the way, so that whoever asked can say what to do. */
+export interface Obstacle {
+  /** `nobody` listens there; `late`: no answer in time; `tls`: the handshake or a certificate; `other`: not HTTP, or broken off. */
+  readonly obstacle: 'nobody' | 'late' | 'tls' | 'other';
+  /** In words. */
+  readonly reason: string;
+  /** What was thrown. */
+  readonly cause?: unknown;
+}
+
+/** What stood in the way of a request; `undefined` where the error does not tell. */
+export function obstacleOf(error: BootstrapError): Obstacle | undefined {
+  const cause = error.cause as Partial<Obstacle> | undefined;
+  return cause?.obstacle === undefined ? undefined : (cause as Obstacle);
+}

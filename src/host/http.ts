@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
-import tls from 'node:tls';
+import type { Agent, IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import type { Dispatcher } from 'undici';
-import { BootstrapError } from '../core/errors.ts';
+import { BootstrapError, type Obstacle } from '../core/errors.ts';
 import { refused } from '../core/retry.ts';
 import type {
   Event,
@@ -18,8 +17,8 @@ import type {
 import { createAnew, writing } from './files.ts';
 
 /**
- * Speaks HTTP: the only file that uses undici, which is loaded at the first request. A `file:` address is answered like a server's: a
- * mirror may be a folder of this machine.
+ * Speaks HTTP, by Node's own means: the only file that does. TLS is loaded at the first request that needs it. A `file:` address is answered
+ * like a server's: a mirror may be a folder of this machine.
  */
 export interface Http {
   request(url: string, options?: RequestOptions | MutatingRequestOptions): Promise<HttpResponse>;
@@ -51,9 +50,11 @@ const usualSettings: HttpSettings = {
 };
 /** For a whole exchange, where its caller does not say. */
 const usualTimeoutMs = 10_000;
+/** What is read into memory is a document: the largest, a repository's index, has less than a tenth of this. */
+const mostBytes = 64 * 2 ** 20;
 const maxRedirections = 5;
 /** The agents on this host, and its metadata service, are never asked through a proxy. */
-const neverProxied = ['localhost', '127.0.0.1', '::1', '169.254.169.254', 'fd00:a9fe:a9fe::1'];
+const neverProxied = ['localhost', '127.0.0.1', '[::1]', '169.254.169.254', '[fd00:a9fe:a9fe::1]'];
 
 export function createHttp(
   proxies: HttpProxies,
@@ -61,67 +62,78 @@ export function createHttp(
   report: (event: Event) => void,
   settings: HttpSettings = usualSettings,
 ): Http {
-  const dispatchers = new Map<string, Promise<Dispatcher>>();
+  const agents = new Map<string, Promise<Agent>>();
 
-  /** One dispatcher for each way of connecting, so that connections are kept and the authorities are read once. */
-  function dispatcherFor(url: string, options: RequestOptions): Promise<Dispatcher> {
-    const secure = url.startsWith('https:');
-    const key = JSON.stringify([options.socketPath, secure, secure && options.tls]);
-    const known = dispatchers.get(key) ?? makeDispatcher(secure, options);
-    dispatchers.set(key, known);
+  /**
+   * One agent for each way of connecting, so that the authorities are read once. Each request has a connection of its own: one that was
+   * kept may be dead by the next request, as when an agent was restarted in between.
+   */
+  function agentFor(url: string, { socketPath, tls = {} }: RequestOptions): Promise<Agent> {
+    const { protocol, hostname } = new URL(url);
+    const secure = protocol === 'https:';
+    const proxied = socketPath === undefined && !neverProxied.includes(hostname);
+    const key = JSON.stringify([socketPath, proxied, secure && tls]);
+    const known = agents.get(key) ?? makeAgent(secure ? tls : undefined, proxied);
+    agents.set(key, known);
     return known;
   }
 
-  async function makeDispatcher(secure: boolean, { socketPath, tls }: RequestOptions): Promise<Dispatcher> {
-    const { Agent, EnvHttpProxyAgent } = await import('undici');
-    const timeouts = { headersTimeout: settings.stallTimeoutMs, bodyTimeout: settings.stallTimeoutMs };
-    const connect = {
-      timeout: settings.connectTimeoutMs,
-      ...(socketPath === undefined ? {} : { socketPath }),
-      ...(secure ? await tlsSettings(tls ?? {}, settings.authorities) : {}),
-    };
-    if (socketPath !== undefined) return new Agent({ connect, ...timeouts });
-    const { httpProxy = '', httpsProxy = '', noProxy } = proxies;
-    const throughTls = [httpProxy, httpsProxy].some(proxy => proxy.startsWith('https:'));
-    return new EnvHttpProxyAgent({
-      connect,
-      requestTls: connect,
-      ...(throughTls ? { proxyTls: await tlsSettings({}, settings.authorities) } : {}),
-      ...timeouts,
-      httpProxy,
-      httpsProxy,
-      noProxy: [...(noProxy ? [noProxy] : []), ...neverProxied].join(','),
+  async function makeAgent(tls: TlsOptions | undefined, proxied: boolean): Promise<Agent> {
+    const { httpProxy, httpsProxy, noProxy } = proxies;
+    const proxyEnv = proxied ? { HTTP_PROXY: httpProxy, HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy } : {};
+    if (tls === undefined) {
+      const { Agent } = await import('node:http');
+      return new Agent({ keepAlive: false, proxyEnv });
+    }
+    const { Agent } = await import('node:https');
+    const throughTls = proxied && [httpProxy, httpsProxy].some(proxy => proxy?.startsWith('https:'));
+    if (throughTls) await trustEverywhere(settings.authorities);
+    return new Agent({ keepAlive: false, proxyEnv, ...(await tlsSettings(tls, settings.authorities)) });
+  }
+
+  /** Resolves with the head of an answer; its body is still to come. */
+  async function ask(url: string, options: RequestOptions | MutatingRequestOptions, signal: AbortSignal) {
+    const agent = await agentFor(url, options);
+    const { request } = await (url.startsWith('https:') ? import('node:https') : import('node:http'));
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const asking = request(url, {
+      agent,
+      method: 'method' in options ? options.method : 'GET',
+      headers: { 'user-agent': userAgent, ...options.headers },
+      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
+      signal,
     });
+    asking.on('response', resolve).on('error', reject);
+    asking.on('socket', socket => {
+      if (!socket.connecting) return;
+      const timer = setTimeout(() => asking.destroy(timeIsOver()), settings.connectTimeoutMs);
+      for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(timer));
+    });
+    asking.end('body' in options ? options.body : undefined);
+    return promise;
   }
 
   async function exchange<T>(
     url: string,
     options: RequestOptions | MutatingRequestOptions,
-    consume: (response: Dispatcher.ResponseData) => Promise<T>,
+    consume: (response: IncomingMessage) => Promise<T>,
   ): Promise<T> {
     const method = 'method' in options ? options.method : 'GET';
     const limitMs = options.timeoutMs ?? settings.connectTimeoutMs + settings.stallTimeoutMs;
     const startedAt = performance.now();
     const limit = new AbortController();
-    const timer = setTimeout(() => limit.abort(new DOMException('time is over', 'TimeoutError')), limitMs);
+    const timer = setTimeout(() => limit.abort(timeIsOver()), limitMs);
     let status: number | undefined;
     try {
-      const { request } = await import('undici');
-      const asked = request(url, {
-        method,
-        dispatcher: await dispatcherFor(url, options),
-        headers: { 'user-agent': userAgent, ...options.headers },
-        ...('body' in options && options.body !== undefined ? { body: options.body } : {}),
-        signal: limit.signal,
-      });
-      // undici heeds no limit of its own while a proxy does not answer.
-      const response = await Promise.race([asked, rejectedBy(limit.signal)]);
+      // Nobody heeds a limit while a proxy does not answer.
+      const response = await Promise.race([ask(url, options, limit.signal), rejectedBy(limit.signal)]);
       if (options.timeoutMs === undefined) clearTimeout(timer);
+      response.setTimeout(settings.stallTimeoutMs, () => limit.abort(timeIsOver()));
       status = response.statusCode;
       return await consume(response);
     } catch (error) {
       if (error instanceof BootstrapError) throw error;
-      throw unreachable(url, error, limitMs);
+      throw unreachable(url, limit.signal.aborted ? limit.signal.reason : error, limitMs);
     } finally {
       clearTimeout(timer);
       const durationMs = Math.round(performance.now() - startedAt);
@@ -133,7 +145,7 @@ export function createHttp(
   async function follow<T>(
     url: string,
     options: RequestOptions | MutatingRequestOptions,
-    consume: (response: Dispatcher.ResponseData) => Promise<T>,
+    consume: (response: IncomingMessage) => Promise<T>,
   ): Promise<T> {
     const endsAt = performance.now() + (options.timeoutMs ?? 0);
     let current = url;
@@ -143,7 +155,7 @@ export function createHttp(
       const answer = await exchange(current, { ...options, ...remaining, headers }, async response => {
         const location = 'method' in options ? undefined : redirection(current, response);
         if (location === undefined) return { value: await consume(response) };
-        await response.body.dump();
+        response.resume();
         return { location };
       });
       if ('value' in answer) return answer.value;
@@ -160,9 +172,9 @@ export function createHttp(
     async request(url, options = {}) {
       if (url.startsWith('file:')) return answerOfFile(url, await readPlace(url));
       return follow(url, { timeoutMs: usualTimeoutMs, ...options }, async response => ({
-        status: response.statusCode,
+        status: response.statusCode ?? 0,
         headers: flatten(response.headers),
-        body: await response.body.bytes(),
+        body: await readBody(url, response),
       }));
     },
     async fetchTo(source, path) {
@@ -181,18 +193,18 @@ export function createHttp(
       }
     },
     async close() {
-      await Promise.allSettled(Array.from(dispatchers.values(), async dispatcher => (await dispatcher).destroy()));
+      await Promise.allSettled(Array.from(agents.values(), async agent => (await agent).destroy()));
     },
   };
 
   /** Writes a body to the disk as it comes. */
-  async function store(url: string, response: Dispatcher.ResponseData, path: Path) {
+  async function store(url: string, response: IncomingMessage, path: Path) {
     if (response.statusCode !== 200) {
-      await response.body.dump();
-      throw refused(url, { status: response.statusCode, headers: flatten(response.headers) });
+      response.resume();
+      throw refused(url, { status: response.statusCode ?? 0, headers: flatten(response.headers) });
     }
     const announced = Number(response.headers['content-length'] ?? Number.NaN);
-    return save(url, response.body as AsyncIterable<Uint8Array>, announced, path);
+    return save(url, response, announced, path);
   }
 
   async function copy(url: string, path: Path) {
@@ -241,10 +253,32 @@ async function answerOfFile(url: string, place: { readonly path: Path } | undefi
   }
 }
 
+/** A body without end must not fill the machine's memory. */
+async function readBody(url: string, body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of body) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > mostBytes) {
+      const reason = `the answer has more than ${mostBytes / 2 ** 20} MiB`;
+      throw new BootstrapError('unreachable', `${url} could not be read: ${reason}`, {
+        hint: 'see what answers at this address: it is no server of packages and no agent',
+        cause: { obstacle: 'other', reason } satisfies Obstacle,
+      });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
 function rejectedBy(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   });
+}
+
+function timeIsOver(): DOMException {
+  return new DOMException('time is over', 'TimeoutError');
 }
 
 function timeLeft(endsAt: number): number {
@@ -252,7 +286,7 @@ function timeLeft(endsAt: number): number {
 }
 
 /** Where an answer sends its reader. */
-function redirection(url: string, { statusCode, headers }: Dispatcher.ResponseData): string | undefined {
+function redirection(url: string, { statusCode = 0, headers }: IncomingMessage): string | undefined {
   const { location } = headers;
   if (![301, 302, 303, 307, 308].includes(statusCode) || typeof location !== 'string') return undefined;
   return URL.canParse(location, url) ? new URL(location, url).href : undefined;
@@ -263,12 +297,19 @@ function redirection(url: string, { statusCode, headers }: Dispatcher.ResponseDa
  * once for all connections: reading all those certificates takes 20 ms.
  */
 async function tlsSettings({ ca, cert, key, serverName }: TlsOptions, authorities: readonly Path[]) {
-  const secureContext = tls.createSecureContext({
-    ca: ca ?? [...tls.rootCertificates, ...(await readEach(authorities))],
+  const { createSecureContext, rootCertificates } = await import('node:tls');
+  const secureContext = createSecureContext({
+    ca: ca ?? [...rootCertificates, ...(await readEach(authorities))],
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
   });
   return { secureContext, ...(serverName === undefined ? {} : { servername: serverName }) };
+}
+
+/** For the connection to a proxy itself, which takes no settings of its own. */
+async function trustEverywhere(authorities: readonly Path[]): Promise<void> {
+  const { rootCertificates, setDefaultCACertificates } = await import('node:tls');
+  setDefaultCACertificates([...rootCertificates, ...(await readEach(authorities))]);
 }
 
 async function readEach(paths: readonly Path[]): Promise<readonly string[]> {
@@ -287,11 +328,31 @@ function flatten(headers: Record<string, string | string[] | undefined>): Record
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/;
 
 function unreachable(url: string, error: unknown, limitMs: number): BootstrapError {
-  const cause = (error as { cause?: unknown }).cause ?? error;
-  const { code = '', name, message } = cause as NodeJS.ErrnoException;
-  const reason = name === 'TimeoutError' ? `no answer within ${limitMs / 1000} s` : message === '' ? code : message;
+  const found = obstacleIn(error, limitMs);
+  const { code = '' } = causeOf(error);
   const hint = certificateCodes.test(code)
     ? "if a mirror or proxy of yours signs with its own authority, add it to the system's trust store; otherwise check this machine's clock (date)"
     : 'check the address, the DNS and the firewall of this machine; behind a proxy set HTTPS_PROXY; without internet name a mirror with --mirror URL';
-  return new BootstrapError('unreachable', `${url} could not be reached: ${reason}`, { hint, cause: error });
+  return new BootstrapError('unreachable', `${url} could not be reached: ${found.reason}`, { hint, cause: found });
+}
+
+function causeOf(error: unknown): Partial<NodeJS.ErrnoException> & { readonly reason?: string } {
+  return ((error as { cause?: unknown }).cause ?? error) as NodeJS.ErrnoException;
+}
+
+function obstacleIn(error: unknown, limitMs: number): Obstacle {
+  const { code = '', name, message = '', reason } = causeOf(error);
+  const obstacle = (kind: Obstacle['obstacle'], words: string): Obstacle => ({
+    obstacle: kind,
+    reason: words,
+    cause: error,
+  });
+  if (name === 'TimeoutError') return obstacle('late', `no answer within ${limitMs / 1000} s`);
+  if (certificateCodes.test(code)) return obstacle('tls', message || code);
+  // OpenSSL's message is full of its own file names: `...:SSL routines:function:reason:file:line:`.
+  const opensslReason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1];
+  if (/^EPROTO$|^ERR_SSL/.test(code)) return obstacle('tls', reason ?? opensslReason ?? message);
+  if (code.startsWith('HPE_')) return obstacle('other', 'what answers does not speak HTTP');
+  if (code === 'ECONNREFUSED' || code === 'ENOENT') return obstacle('nobody', message || code);
+  return obstacle('other', message || code);
 }

@@ -1,5 +1,13 @@
 import { Secret } from '../core/secret.ts';
-import { type Authority, authorityLife, makeAuthority, makeLeaf, positive, scalarOf } from './certificates.ts';
+import {
+  type Authority,
+  authorityLife,
+  knownAuthority,
+  makeAuthority,
+  makeLeaf,
+  positive,
+  scalarOf,
+} from './certificates.ts';
 import { deriveBytes, gossipKey, type PresetToken, presetToken } from './derive.ts';
 import { type ClientToken, renderClientToken, type ServerToken } from './format.ts';
 
@@ -51,12 +59,15 @@ export type Credentials = ServerCredentials | ClientCredentials;
 /** What a token without a region is for. */
 export const defaultRegion = 'global';
 
-/** Everything that follows from a token: the same wherever and whenever it is worked out. */
-export async function credentialsOf(token: ServerToken | ClientToken): Promise<Credentials> {
-  return token.kind === 'server' ? serverCredentials(token) : clientCredentials(token);
+/**
+ * Everything that follows from a token: the same wherever and whenever it is worked out. `caCertificate` is what this machine has as the
+ * authority's certificate, if it has any: it saves making it where it is the right one.
+ */
+export async function credentialsOf(token: ServerToken | ClientToken, caCertificate?: string): Promise<Credentials> {
+  return token.kind === 'server' ? serverCredentials(token, caCertificate) : clientCredentials(token);
 }
 
-export async function serverCredentials(token: ServerToken): Promise<ServerCredentials> {
+export async function serverCredentials(token: ServerToken, caCertificate = ''): Promise<ServerCredentials> {
   const consul = {
     'server-agent': presetToken(token, 'consul-server-agent'),
     'client-agent': presetToken(token, 'consul-client-agent'),
@@ -65,11 +76,12 @@ export async function serverCredentials(token: ServerToken): Promise<ServerCrede
     verify: presetToken(token, 'consul-verify'),
     dns: presetToken(token, 'consul-dns'),
   };
-  const authority = await makeAuthority(
-    await scalarOf(deriveBytes(token, 'ca-key', 48)),
+  const identity = [
+    scalarOf(deriveBytes(token, 'ca-key', 48)),
     positive(deriveBytes(token, 'ca-serial', 16)),
     token.createdOn,
-  );
+  ] as const;
+  const authority = knownAuthority(...identity, caCertificate) ?? (await makeAuthority(...identity));
   return {
     kind: 'server',
     text: token.text,
@@ -102,7 +114,7 @@ export async function clientTokenOf(token: ServerToken): Promise<Secret> {
     dnsNames: [name, 'localhost'],
     addresses: ['127.0.0.1'],
     ...authorityLife(token.createdOn),
-    key: await scalarOf(deriveBytes(token, 'client-key', 48)),
+    key: scalarOf(deriveBytes(token, 'client-key', 48)),
     serialNumber: positive(deriveBytes(token, 'client-serial', 16)),
   });
   return renderClientToken({

@@ -43,7 +43,7 @@ describe('consul-agent', () => {
   });
 
   test.each([
-    ['403', { status: 403, body: 'Permission denied: token lacks permission' }, 'no token for Consul'],
+    ['403', { status: 403, body: 'Permission denied: token lacks permission' }, 'no token that may ask Consul'],
     ['400', { status: 400, body: 'Client sent an HTTP request to an HTTPS server.\n' }, 'asks for HTTPS'],
     ['500', { status: 500, body: 'rpc error: oh no' }, 'journalctl -u consul'],
     ['garbage', { body: '<html>welcome</html>' }, 'ss -ltnp'],

@@ -3,6 +3,7 @@ import { clusterCredentials, recordedCredentials } from '../../src/commands/clus
 import type { CommandContext } from '../../src/commands/command.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { createServerToken } from '../../src/token/format.ts';
+import { fixtureHost } from '../support/fixture-host.ts';
 import { testClientToken, testServerToken, vectors } from '../token/vectors.ts';
 
 const otherToken = createServerToken(new Date()).reveal();
@@ -26,6 +27,7 @@ function contextOf({ command = 'server', given, recorded, former, insecure, said
     command,
     settings: insecure === undefined ? {} : { insecure },
     flags: new Set(said ? ['insecure'] : []),
+    host: fixtureHost({}),
     recorded: former && { config: { node: { ...former, role: 'server' } } },
     token: {
       given: secret(given),

@@ -3,6 +3,7 @@ import { converge, planAll } from '../../src/core/converge.ts';
 import { BootstrapError } from '../../src/core/errors.ts';
 import { createJournal } from '../../src/core/journal.ts';
 import type { Change, Event, Host, Resource, Step } from '../../src/core/types.ts';
+import { fixtureHost } from '../support/fixture-host.ts';
 
 /** A toy world: names that are "there". The engine is generic, so nothing of the product is needed. */
 function world(initially: readonly string[] = []) {
@@ -201,8 +202,36 @@ describe('a plan', () => {
     const changes = await planAll([step('one', [w.thing('a')]), step('two', [watcher])], undefined, w.host);
 
     expect(changes.map(({ id }) => id)).toEqual(['a']);
-    expect(seen).toEqual([['a']]);
+    // First, whether anything is to be changed at all: then nothing is announced.
+    expect(seen).toEqual([[], ['a']]);
     expect(w.trail).toEqual([]);
+  });
+
+  it('of a host that is as it should be asks each thing once, and all at the same time', async () => {
+    const asked: string[] = [];
+    const reader = fixtureHost({ files: { '/etc/one': '1' } });
+    const host = {
+      ...reader,
+      readText: async (path: string) => {
+        asked.push(path);
+        return reader.readText(path);
+      },
+    };
+    let waiting = 0;
+    const together = Promise.withResolvers<void>();
+    const content = (id: string): Resource => ({
+      id,
+      plan: async given => {
+        waiting += 1;
+        if (waiting === 2) together.resolve();
+        await together.promise;
+        return (await given.readText('/etc/one')) === '1' ? undefined : await w.thing(id).plan(given, new Set());
+      },
+    });
+    const w = world();
+
+    expect(await planAll([step('one', [content('a')]), step('two', [content('b')])], undefined, host)).toEqual([]);
+    expect(asked).toEqual(['/etc/one']);
   });
 });
 

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
-import { authorityLife, makeLeaf, scalarOf } from '../../src/token/certificates.ts';
+import { authorityLife, knownAuthority, makeLeaf, scalarOf } from '../../src/token/certificates.ts';
 import { clientTokenOf, credentialsOf, serverCredentials } from '../../src/token/credentials.ts';
 import { gossipKey, labels, presetToken } from '../../src/token/derive.ts';
 import { parseToken, type ServerToken } from '../../src/token/format.ts';
@@ -55,14 +55,40 @@ describe('the derivation', () => {
     }
   });
 
-  it('gives a key of the curve whatever the bytes are', async () => {
+  it('gives a key of the curve whatever the bytes are', () => {
     const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
     const extremes = [new Uint8Array(48), new Uint8Array(48).fill(255)];
     for (const bytes of [...extremes, ...fc.sample(fc.uint8Array({ minLength: 48, maxLength: 48 }), 20)]) {
-      const scalar = BigInt(`0x${(await scalarOf(bytes)).reveal()}`);
+      const scalar = BigInt(`0x${scalarOf(bytes).reveal()}`);
       expect(scalar > 0n && scalar < order).toBe(true);
     }
   });
+});
+
+describe("the authority's certificate that a node has", () => {
+  const life = { notBefore: new Date('2026-11-21T00:00:00Z'), notAfter: new Date('2036-11-22T00:00:00Z') };
+
+  it('is taken where it is the right one, and made anew where it is another, an altered one or none', async () => {
+    const { authority } = await serverCredentials(token);
+    const right = authority.certificate;
+    const other = await serverCredentials({ ...token, seed: new Secret('00'.repeat(32)) });
+    const anotherDay = await serverCredentials({ ...token, createdOn: '2026-11-23' });
+    const leaf = await makeLeaf(authority, { commonName: 'a', dnsNames: [], addresses: [], ...life });
+    const known = (certificate: string) => knownAuthority(authority.key, serialOf(right), token.createdOn, certificate);
+
+    expect(known(right)).toEqual(authority);
+    // The last byte of the signature.
+    const forged = right.replace(/.(?==*\n-----END)/, letter => (letter === 'A' ? 'E' : 'A'));
+    expect(forged).not.toBe(right);
+    for (const wrong of [other.caCertificate, anotherDay.caCertificate, leaf.certificate, forged, 'nonsense', '']) {
+      expect(known(wrong)).toBeUndefined();
+      expect((await serverCredentials(token, wrong)).caCertificate).toBe(right);
+    }
+  });
+
+  function serialOf(certificate: string): string {
+    return new X509Certificate(certificate).serialNumber.toLowerCase();
+  }
 });
 
 describe('the certificates', () => {
