@@ -52,6 +52,7 @@ export async function main(port: ProcessPort): Promise<ExitCode> {
     port.stdout.write(invocation.text === '' ? '' : `${invocation.text}\n`);
     return exitCodes.converged;
   } catch (error) {
+    if (asksAsPlugin(port)) return await tellPlugin(port, error);
     const { createReporter } = await import('./reporters/index.ts');
     const { createRedactor } = await import('./core/redact.ts');
     const reporter = createReporter({
@@ -73,6 +74,23 @@ export async function main(port: ProcessPort): Promise<ExitCode> {
 function asksForJson({ argv, environment }: ProcessPort): boolean {
   const variable = /^(?:true|1|yes)$/.test(environment['NOMAD_BOOTSTRAP_JSON'] ?? '');
   return argv.some(word => /^--json(?:=(?:true|1|yes))?$/.test(word)) || (variable && !argv.includes('--no-json'));
+}
+
+/** Whether the command line or the environment ask for a line of Nagios', as far as can be told without understanding them. */
+function asksAsPlugin({ argv, environment }: ProcessPort): boolean {
+  const given = argv.some(
+    (word, index) => /^--format(?:=nagios)?$/.test(word) && (word.includes('=') || argv[index + 1] === 'nagios'),
+  );
+  return argv[0] === 'verify' && (given || environment['NOMAD_BOOTSTRAP_FORMAT'] === 'nagios');
+}
+
+/** Whatever went wrong: for a monitor nothing is known of this node then. A signal stays a signal. */
+async function tellPlugin({ stdout }: ProcessPort, error: unknown, redact = (text: string) => text): Promise<ExitCode> {
+  const { nagiosUnknown, renderNagiosUnknown } = await import('./reporters/verify-nagios.ts');
+  const { message, hint } = failureOf(error);
+  stdout.write(renderNagiosUnknown(redact(`${message}; fix: ${hint}`)));
+  const exitCode = exitCodeOf(error);
+  return exitCode === exitCodes.interrupted || exitCode === exitCodes.terminated ? exitCode : nagiosUnknown;
 }
 
 async function runCommand(
@@ -149,6 +167,7 @@ async function runCommand(
       flags: new Set(Object.keys(flags.values)),
       token: await tokenSources(port, asked, redactor, reporter),
       linodeToken: await givenLinodeToken(port, asked, redactor, reporter),
+      nomadToken: await hiddenVariable(port, 'NOMAD_TOKEN', redactor),
       recorded,
       host,
       journal: createJournal(appendLog(journalPath), host.now),
@@ -165,6 +184,7 @@ async function runCommand(
     // Whatever fails when the change at hand is ended by force is no failure of its own.
     const error = forced ? forcedEnd(abort.signal.reason, thrown, command) : thrown;
     if (changes && !isRefusal(exitCodeOf(error))) log.open();
+    if (asked.format === 'nagios') return await tellPlugin(port, error, redactor.text);
     // An answer in JSON is one document, and so is the failure to give it.
     const teller = asked.json === true && !changesHost ? reporterOf(true) : reporter;
     teller.report(failureOf(error));
@@ -217,6 +237,19 @@ async function layerOf(recorded: Recorded): Promise<Layer> {
 async function readIfPossible(path: Path): Promise<string | undefined> {
   const { readText } = await import('./host/files.ts');
   return readText(path).catch(() => undefined);
+}
+
+async function hiddenVariable(
+  { environment }: ProcessPort,
+  name: string,
+  redactor: Redactor,
+): Promise<Secret | undefined> {
+  const { Secret } = await import('./core/secret.ts');
+  const value = environment[name];
+  if (value === undefined || value === '') return undefined;
+  const secret = new Secret(value);
+  redactor.add(secret);
+  return secret;
 }
 
 /** The token where it was given or recorded: a Secret from the first moment, and hidden from every report. */

@@ -1,4 +1,5 @@
 import type { NodeConfig } from './config/config.ts';
+import type { Secret } from './core/secret.ts';
 import type { Host, HostReader, MutatingRequestOptions, RequestOptions } from './core/types.ts';
 import type { Credentials } from './token/credentials.ts';
 
@@ -20,13 +21,14 @@ const recoveryPaths = /^\/v1\/agent\/(?:self|members|leave)(?:\?|$)/;
 /**
  * The same host, but for requests to its own agents: these carry this node's credentials, and only as much as asking needs.
  * A server asks with read-only tokens (but for Consul's own agent, which it may tell to leave), a client with its agent's token and with its node's own secret. Requests that bring a
- * token of their own keep it. Without access control it is the same host.
+ * token of their own keep it, and `nomadToken` takes the place of this node's for Nomad. Without access control it is the same host.
  */
-export function asThisNode<H extends HostReader>(host: H, target: OwnAgents): H {
+export function asThisNode<H extends HostReader>(host: H, target: OwnAgents, nomadToken?: Secret): H {
   const { credentials } = target;
   if (credentials === undefined) return host;
 
-  async function nomadToken(): Promise<string | undefined> {
+  async function tokenForNomad(): Promise<string | undefined> {
+    if (nomadToken !== undefined) return nomadToken.reveal();
     if (credentials?.kind === 'server') return credentials.tokens.nomadVerify.secretId.reveal();
     return (await host.readText(nodeSecretPath))?.trim();
   }
@@ -40,7 +42,7 @@ export function asThisNode<H extends HostReader>(host: H, target: OwnAgents): H 
 
   async function addressed<O extends RequestOptions>(url: string, options: O): Promise<readonly [string, O]> {
     if (url.startsWith(`${nomadApi}/`)) {
-      const token = await nomadToken();
+      const token = await tokenForNomad();
       return throughNomad(url, target, withHeader(options, 'X-Nomad-Token', token));
     }
     if (url.startsWith(`${consulApi}/`)) {

@@ -77,6 +77,33 @@ describe('a command that needs root', () => {
   });
 });
 
+describe('a plugin of Nagios', () => {
+  it.each<[string, number, readonly string[], ProcessPort['environment'], RegExp]>([
+    ['no root', someone, ['verify', '--format', 'nagios'], {}, /^NOMAD UNKNOWN - verify needs root; fix: /],
+    [
+      'an unknown flag',
+      root,
+      ['verify', '--format=nagios', '--onyl', 'x'],
+      {},
+      /^NOMAD UNKNOWN - Unknown argument: onyl/,
+    ],
+    [
+      'an unknown check',
+      root,
+      ['verify', '--only', 'x|y'],
+      { NOMAD_BOOTSTRAP_FORMAT: 'nagios' },
+      /no check called x\/y/,
+    ],
+  ])('is told of %s by one line on standard output and exit code 3', async (_, user, argv, environment, line) => {
+    const { exitCode, stdout, stderr } = await run(argv, user, environment);
+
+    expect([exitCode, stderr]).toEqual([3, '']);
+    expect(stdout).toMatch(line);
+    expect(stdout.split('\n')).toHaveLength(2);
+    expect(stdout).not.toContain('|');
+  });
+});
+
 describe('bad input', () => {
   // Should one of these be taken after all, then for a dry run.
   const server = ['server', '--dry-run'];

@@ -13,7 +13,7 @@ interface Asked {
   readonly options: RequestOptions;
 }
 
-async function nodeWith(token: string | undefined, api: 'loopback' | 'cluster' = 'loopback') {
+async function nodeWith(token: string | undefined, api: 'loopback' | 'cluster' = 'loopback', nomadToken?: Secret) {
   const credentials = token === undefined ? undefined : await credentialsOf(parseToken(new Secret(token)));
   const node = credentials?.kind === 'client' ? clientNode : {};
   const target = { ...(await targetOn('debian-12', { node: { ...node, api } })), credentials } as NodeTarget;
@@ -25,7 +25,7 @@ async function nodeWith(token: string | undefined, api: 'loopback' | 'cluster' =
     },
     readText: async (path: string) => (path === '/opt/nomad/data/client/secret-id' ? 'the-nodes-secret\n' : undefined),
   } as unknown as HostReader;
-  const host = asThisNode(machine, target);
+  const host = asThisNode(machine, target, nomadToken);
   async function ask(url: string, options?: RequestOptions): Promise<Asked> {
     await host.request(url, options);
     return asked.at(-1) ?? expect.fail();
@@ -47,6 +47,18 @@ describe('asking its own agents', () => {
     expect((await ask('http://127.0.0.1:8500/v1/agent/self')).options.headers).toEqual({
       'X-Consul-Token': credentials.consulRecovery.reveal(),
     });
+  });
+
+  it('a node shows a token that it is given for Nomad in place of its own, to Nomad alone', async () => {
+    const { ask, credentials } = await nodeWith(testClientToken, 'loopback', new Secret('an-operators-token'));
+
+    expect((await ask('http://127.0.0.1:4646/v1/jobs')).options.headers).toEqual({
+      'X-Nomad-Token': 'an-operators-token',
+    });
+    expect((await ask('http://127.0.0.1:8500/v1/agent/checks')).options.headers).toEqual({
+      'X-Consul-Token': credentials.consulAgent.reveal(),
+    });
+    expect((await ask('http://10.0.0.21:20123/')).options.headers).toBeUndefined();
   });
 
   it("a client shows its node's own secret", async () => {

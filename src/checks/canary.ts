@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { BootstrapError, hasCode } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
 import type { CheckOutcome, CheckResult, Host } from '../core/types.ts';
-import type { NodeTarget } from '../target.ts';
+import { isSecure, isSecureServer, type NodeTarget } from '../target.ts';
 import { nomad, readAgent } from './agents.ts';
 import { fail, pass } from './health-check.ts';
 
@@ -37,6 +38,18 @@ export async function runCanary(host: Host, target: NodeTarget, options: CanaryO
     throw error;
   });
   return { id, title, ...outcome, durationMs: host.now().getTime() - startedAt };
+}
+
+/**
+ * What the canary is run with in a cluster with a token: `given` (NOMAD_TOKEN), else on a server what follows from the cluster's token.
+ * Throws `bad-usage` on a client without one: it holds nothing that may run a job.
+ */
+export function canaryToken(target: NodeTarget, given: Secret | undefined): Secret | undefined {
+  if (given !== undefined || !isSecure(target)) return given;
+  if (isSecureServer(target)) return target.credentials.nomadManagement;
+  throw new BootstrapError('bad-usage', '--canary needs a token that may run jobs, and a client holds none', {
+    hint: 'run it on a server; or here with a token of yours in NOMAD_TOKEN: sudo --preserve-env=NOMAD_TOKEN nomad-bootstrap verify --canary. Nothing was touched.',
+  });
 }
 
 type Driver = 'docker' | 'exec' | 'raw_exec';

@@ -28,6 +28,8 @@ export interface CommandContext {
   readonly token: TokenSources;
   /** The token of Linode's API, where the operator gave one. */
   readonly linodeToken: Secret | undefined;
+  /** NOMAD_TOKEN of whoever called: a token of Nomad's, for what this node's own may not do. */
+  readonly nomadToken: Secret | undefined;
   /** What the last finished run on this machine was for. */
   readonly recorded: Recorded | undefined;
   readonly host: Host;

@@ -1,4 +1,4 @@
-import { runCanary } from '../checks/canary.ts';
+import { canaryToken, runCanary } from '../checks/canary.ts';
 import { healthChecks } from '../checks/index.ts';
 import { converge } from '../core/converge.ts';
 import { BootstrapError } from '../core/errors.ts';
@@ -43,7 +43,9 @@ async function answerWithReport(context: CommandContext, target: NodeTarget): Pr
 }
 
 async function checkNode(context: CommandContext, target: NodeTarget): Promise<readonly CheckResult[]> {
-  const { host, reporter, settings } = context;
+  const { host, reporter, settings, nomadToken } = context;
+  // Before anything is asked: it may be refused.
+  const canaryHost = settings.canary === true ? asThisNode(host, target, canaryToken(target, nomadToken)) : undefined;
   const results = await waitUntilHealthy(checks, asThisNode(host, target), target, {
     only: settings.only,
     skip: settings.skip,
@@ -55,8 +57,8 @@ async function checkNode(context: CommandContext, target: NodeTarget): Promise<r
         waitedSeconds,
       }),
   });
-  if (settings.canary !== true) return results;
-  return [...results, await runCanary(host, target, { image: settings.canaryImage })];
+  if (canaryHost === undefined) return results;
+  return [...results, await runCanary(canaryHost, target, { image: settings.canaryImage })];
 }
 
 async function installTimer(context: CommandContext, target: NodeTarget): Promise<ExitCode> {

@@ -1,3 +1,4 @@
+import { printable } from './terminal.ts';
 import type { VerifyRendering, VerifyReport } from './verify-report.ts';
 
 /** Source: https://nagios-plugins.org/doc/guidelines.html, "Plugin Return Codes". */
@@ -18,9 +19,19 @@ export function renderVerifyNagios(report: VerifyReport, _rendering?: VerifyRend
     ...report.checks.filter(({ status }) => status === 'warn'),
   ].map(({ id, detail }) => `${id}: ${detail}`);
   const text = wrong.length > 0 ? wrong.join('; ') : pass > 0 ? `all ${pass} passed` : 'nothing was checked';
-  // A bar would begin the performance data, a line break end the message.
-  const line = text.replaceAll('|', '/').replace(/\s+/g, ' ');
-  return `NOMAD ${nagiosState(report).toUpperCase()} - ${line} | pass=${pass} warn=${warn} fail=${fail} skip=${skip}\n`;
+  return `NOMAD ${nagiosState(report).toUpperCase()} - ${oneLine(text)} | pass=${pass} warn=${warn} fail=${fail} skip=${skip}\n`;
+}
+
+/** What is said, with exit code {@link nagiosUnknown}, where nothing could be checked: plugins speak on standard output alone. */
+export function renderNagiosUnknown(message: string): string {
+  return `NOMAD UNKNOWN - ${oneLine(message)}\n`;
+}
+
+export const nagiosUnknown = nagiosStates.unknown;
+
+/** A bar would begin the performance data, a line break end the message. */
+function oneLine(text: string): string {
+  return printable(text).replaceAll('|', '/').replace(/\s+/g, ' ');
 }
 
 function nagiosState({ summary: { pass, warn, fail } }: VerifyReport): NagiosState {

@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { runCanary } from '../../src/checks/canary.ts';
+import { canaryToken, runCanary } from '../../src/checks/canary.ts';
 import { BootstrapError } from '../../src/core/errors.ts';
+import { Secret } from '../../src/core/secret.ts';
 import type { Host } from '../../src/core/types.ts';
+import { credentialsOf } from '../../src/token/credentials.ts';
+import { parseToken } from '../../src/token/format.ts';
 import { type FixtureAnswer, type FixtureHost, fixtureHost } from '../support/fixture-host.ts';
+import { testClientToken, testServerToken } from '../token/vectors.ts';
 import { describedClient, describedServer, json, nomadUrl } from './node.ts';
 
 const job = `${nomadUrl}/v1/job/nomad-bootstrap-canary-nomad-c1`;
@@ -238,5 +242,39 @@ describe('the canary', () => {
 
     await expect(runCanary(interrupted, target)).rejects.toMatchObject({ code: 'interrupted' });
     expect(sent(host).at(-1)).toBe('DELETE /v1/job/nomad-bootstrap-canary-nomad-c1?purge=true');
+  });
+});
+
+describe('the token of the canary', () => {
+  const given = new Secret('an-operators-token');
+  const server = async () => ({
+    ...(await describedServer('three-servers')).target,
+    credentials: await credentialsOf(parseToken(new Secret(testServerToken))),
+  });
+  const client = async () => ({
+    ...(await describedClient()).target,
+    credentials: await credentialsOf(parseToken(new Secret(testClientToken))),
+  });
+
+  test('is what NOMAD_TOKEN holds, on every node', async () => {
+    for (const target of [await server(), await client(), (await describedClient()).target]) {
+      expect(canaryToken(target, given)).toBe(given);
+    }
+  });
+
+  test('follows on a server from the token of its cluster, and is none where there is no access control', async () => {
+    const target = await server();
+    if (target.credentials.kind !== 'server') expect.fail();
+
+    expect(canaryToken(target, undefined)).toBe(target.credentials.nomadManagement);
+    expect(canaryToken((await describedClient()).target, undefined)).toBeUndefined();
+  });
+
+  test('is not on a client, which says so before anything is sent', async () => {
+    const target = await client();
+
+    expect(() => canaryToken(target, undefined)).toThrow(
+      expect.objectContaining({ code: 'bad-usage', hint: expect.stringMatching(/on a server.*NOMAD_TOKEN/) }),
+    );
   });
 });

@@ -140,6 +140,7 @@ async function uninstall(host: FixtureHost, { settings = {}, journal = lines, re
     flags: new Set(),
     linodeToken: undefined,
     token: { given: undefined, recorded: undefined, ask: async () => undefined, hide: () => {} } as never,
+    nomadToken: undefined,
     recorded,
     host,
     journal: createJournal(log, host.now),
