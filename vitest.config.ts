@@ -6,7 +6,7 @@ delete process.env['NODE_OPTIONS'];
 
 const lab = ['test/lab/**/*.test.ts', 'test/**/*.lab.test.ts'];
 
-/** What takes many minutes, and a processor of its own: an emulated machine, and further ways to uninstall. Run by `make test-vm`. */
+/** What takes many minutes, and a processor of its own: an emulated machine, an upgrade, and further ways to uninstall. Run by `make test-vm`. */
 const machine = ['test/**/*.vm.test.ts'];
 
 export default defineConfig({

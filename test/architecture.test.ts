@@ -73,8 +73,8 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   tar: ['host/archive.ts'],
   yaml: ['config/load.ts'],
   yargs: ['cli.ts'],
-  // Describes data where it enters: settings, and what the agents answer.
-  zod: ['config/', 'checks/'],
+  // Describes data where it enters: settings, what the agents answer, and what a journal says.
+  zod: ['config/', 'checks/', 'resolution/server-versions.ts', 'resources/undo.ts'],
 };
 
 /** What a pure function may take of Node; everything else touches the machine, and is for host/ alone. */

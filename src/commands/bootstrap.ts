@@ -11,6 +11,7 @@ import { runChecks, waitUntilHealthy } from '../core/run-checks.ts';
 import type { CheckResult } from '../core/types.ts';
 import type { Facts } from '../facts/facts.ts';
 import { gatherFacts } from '../facts/gather.ts';
+import { readInstalledAgents } from '../facts/installed.ts';
 import { asThisNode } from '../own-agents.ts';
 import { platformFor, supportedSystems, unsupportedReason } from '../platforms/index.ts';
 import type { Platform } from '../platforms/platform.ts';
@@ -70,10 +71,12 @@ interface Progress {
 }
 
 /** The node itself, then what its cluster needs, then its health. */
-async function bringUp(context: CommandContext, target: NodeTarget): Promise<Progress> {
+async function bringUp(context: CommandContext, wanted: NodeTarget): Promise<Progress> {
   const waitSeconds = context.settings.wait ?? defaultWaitSeconds;
-  const { applied } = await converge({ ...context, steps, target });
+  const { applied } = await converge({ ...context, steps, target: wanted });
   let changes = applied.length;
+  // What is asked about its health is the node as it is now, with the versions that it has now.
+  const target = { ...wanted, facts: { ...wanted.facts, installed: await readInstalledAgents(context.host) } };
   if (isSecureServer(target)) {
     const stillForming = await untilLeaders(context, target, waitSeconds);
     if (stillForming !== undefined) return { changes, stillForming };
@@ -110,7 +113,10 @@ async function targetOf(context: CommandContext): Promise<Target> {
   const config = decide(wanted.role, wanted.settings, recorded, facts, credentials);
   const environment = await consulEnvironment(context, config.node);
   for (const message of remarks(config)) reporter.report({ type: 'notice', level: 'warning', message });
-  const resolution = await resolve(host, facts, config, platform, recorded?.resolution);
+  // Its own agents tell a node that runs already which versions its servers have.
+  const { node } = config;
+  const asking = node === undefined ? host : asThisNode(host, { config: { node }, credentials });
+  const resolution = await resolve(asking, facts, config, platform, recorded?.resolution);
   if (resolution.hashicorp.fallback && recorded === undefined) {
     const message = `HashiCorp's repository has nothing for this release of the system yet; taking that of ${resolution.hashicorp.suite}`;
     reporter.report({ type: 'notice', level: 'info', message });

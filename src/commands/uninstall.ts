@@ -55,7 +55,7 @@ const steps: readonly Step<Undoing>[] = [
   {
     id: 'record',
     title: "nomad-bootstrap's own record",
-    resources: undoing => [...filesOf(undoing, isRecord), ownFolderGone(stateFolder)],
+    resources: undoing => [...filesOf(undoing, isRecord), ownFolderGone(stateFolder, 'snapshots', undoing)],
   },
 ];
 

@@ -62,7 +62,7 @@ function pairsOf(given: unknown, place: string): unknown {
     typeof given === 'object' && given !== null && !Array.isArray(given)
       ? Object.entries(given).map(([key, value]) => [key, typeof value === 'object' ? value : String(value)] as const)
       : // A comma may be part of a value: pairs are repeated, and only the variable has several in one text.
-        (Array.isArray(given) ? given.map(String) : String(given).split(',')).map(part => {
+        (Array.isArray(given) ? given.map(textOf) : textOf(given).split(',')).map(part => {
           const at = part.indexOf('=');
           if (at < 1) throw badSetting(place, part, 'must be key=value', options.meta.describe);
           return [part.slice(0, at), part.slice(at + 1)] as const;
@@ -72,6 +72,10 @@ function pairsOf(given: unknown, place: string): unknown {
     throw badSetting(place, '__proto__', 'must be another key', options.meta.describe);
   }
   return Object.fromEntries(pairs);
+}
+
+function textOf(part: unknown): string {
+  return typeof part === 'string' ? part : (JSON.stringify(part) ?? '');
 }
 
 function switchOf(given: unknown): unknown {

@@ -66,7 +66,12 @@ function wholeNumber(least: number, most: number) {
 }
 
 const seconds = wholeNumber(0, 86_400);
-const version = z.string().regex(/^(?:latest|\d+\.\d+\.\d+)$/, 'must be `latest` or an exact version such as 2.0.5');
+/** Without leading zeros, which no release has. */
+const number = '(?:0|[1-9]\\d{0,8})';
+const release = new RegExp(`^${number}\\.${number}\\.${number}$`);
+const version = z
+  .string()
+  .refine(text => text === 'latest' || release.test(text), 'must be `latest` or an exact version such as 2.0.5');
 const fingerprint = z
   .string()
   .transform(text => text.replaceAll(/[\s:]/g, '').toUpperCase())
@@ -206,7 +211,7 @@ export const options = {
   cniVersion: option({
     group: 'Software',
     kind: 'value',
-    schema: z.string().regex(/^\d+\.\d+\.\d+$/, 'must be a version such as 1.9.1'),
+    schema: z.string().regex(release, 'must be a version such as 1.9.1'),
     describe: 'Version of the CNI plug-ins; another than the pinned one needs --cni-sha256',
     placeholder: 'VERSION',
     commands: changing,

@@ -1,3 +1,4 @@
+import * as z from 'zod';
 import { BootstrapError } from '../core/errors.ts';
 import type { Resolution } from '../resolution/resolution.ts';
 import { type Config, type Join, vlanPeers } from './config.ts';
@@ -25,12 +26,55 @@ export function renderRecord({ packages, node }: Config, resolution: Resolution)
   return `${JSON.stringify(recorded, undefined, 2)}\n`;
 }
 
+const agentVersion = z.looseObject({ version: z.string(), packageVersion: z.string() });
+const packageVersions = z.array(z.looseObject({ name: z.string(), version: z.string().optional() }));
+
+/** As much of a record as is relied on; a later release may have written more. */
+const recordSchema = z.looseObject({
+  version: z.literal(1),
+  config: z.looseObject({
+    packages: z.looseObject({
+      cniVersion: z.string(),
+      docker: z.string(),
+      mirror: z.string().optional(),
+      cniSha256: z.string().optional(),
+      hashicorpKeyFingerprints: z.array(z.string()),
+      dockerKeyFingerprints: z.array(z.string()),
+    }),
+    node: z
+      .looseObject({
+        role: z.enum(['server', 'client', 'dev']),
+        runsClient: z.boolean(),
+        runsServer: z.boolean(),
+        expect: z.number(),
+        join: z.array(z.looseObject({ address: z.string() })),
+        name: z.string(),
+        region: z.string(),
+        datacenter: z.string(),
+        network: z.looseObject({ address: z.string(), interface: z.string(), cidr: z.string(), kind: z.string() }),
+        api: z.string(),
+        insecure: z.boolean(),
+        meta: z.record(z.string(), z.string()),
+      })
+      .optional(),
+  }),
+  resolution: z.looseObject({
+    hashicorp: z.looseObject({ suite: z.string(), fallback: z.boolean() }),
+    nomad: agentVersion,
+    consul: agentVersion,
+    docker: z.discriminatedUnion('source', [
+      z.looseObject({ source: z.literal('docker'), suite: z.string(), packages: packageVersions }),
+      z.looseObject({ source: z.literal('distro'), packages: packageVersions }),
+      z.looseObject({ source: z.enum(['present', 'none']) }),
+    ]),
+    cni: z.looseObject({ version: z.string(), url: z.string(), sha256: z.string() }),
+  }),
+});
+
 /** Reads {@link renderRecord}'s text. Throws `record-unreadable` for any other: what a node is, is not guessed. */
 export function parseRecord(text: string): Recorded {
-  const record = parseJson(text) as Partial<Recorded> | undefined;
-  if (record?.version === 1 && record.config?.packages !== undefined && record.resolution !== undefined) {
-    return record as Recorded;
-  }
+  const record = parseJson(text);
+  if (recordSchema.safeParse(record).success) return record as Recorded;
   throw new BootstrapError('record-unreadable', `${recordPath} is not what nomad-bootstrap wrote there`, {
     hint: 'take a newer release of nomad-bootstrap if one was used here before; else put the file back from a backup, or move it away and give every setting again',
   });

@@ -50,6 +50,10 @@ export const errorCodes = {
     exitCode: exitCodes.usage,
     meaning: 'The version asked for is older than the installed one; agents migrate their state and cannot go back.',
   },
+  'newer-than-servers': {
+    exitCode: exitCodes.usage,
+    meaning: "The version asked for is newer than that of the cluster's servers, which are upgraded before clients.",
+  },
   // This machine cannot be bootstrapped as it is: nothing was touched.
   'not-root': {
     exitCode: exitCodes.unsupported,
@@ -82,7 +86,7 @@ export const errorCodes = {
   },
   'journal-unknown': {
     exitCode: exitCodes.unsupported,
-    meaning: 'The journal was written by a later release, and what it made cannot be taken back by this one.',
+    meaning: 'The journal has an entry that this release does not understand: a later one wrote it, or it is damaged.',
   },
   locked: { exitCode: exitCodes.locked, meaning: 'Another run of nomad-bootstrap is under way on this machine.' },
   // Something did not work out.
@@ -129,6 +133,10 @@ export const errorCodes = {
   'would-lose-quorum': {
     exitCode: exitCodes.failed,
     meaning: 'Restarting or removing this server now could cost the cluster its quorum.',
+  },
+  'snapshot-failed': {
+    exitCode: exitCodes.failed,
+    meaning: "The state of a server's cluster could not be saved, which has to come before an upgrade.",
   },
   'not-healthy': {
     exitCode: exitCodes.failed,

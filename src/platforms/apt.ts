@@ -21,6 +21,20 @@ const attempts = 5;
 /** No question, no restart of other services by needrestart, no page of news. */
 const quiet = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', APT_LISTCHANGES_FRONTEND: 'none' };
 
+/**
+ * The packages' scripts restart the agents. systemctl ignores that, and reloading units, where there is no systemd to talk to, as
+ * in a chroot; this makes it believe so. Source: ENVIRONMENT.md of systemd, since version 239.
+ */
+const inert: Transaction = { options: ['--allow-downgrades'], env: { SYSTEMD_OFFLINE: '1' } };
+
+/** What is peculiar to a transaction. */
+interface Transaction {
+  readonly options: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+const ordinary: Transaction = { options: [], env: {} };
+
 /** A configuration file that was changed is kept: the packages' own come with changed ones of ours in place. */
 const keepConfiguration = ['--force-confdef', '--force-confold'];
 
@@ -38,6 +52,7 @@ export function apt(sources: readonly Path[]): PackageManager {
     all,
     held,
     install: (host, packages) => install(host, packages, sources),
+    exchange: (host, packages) => install(host, packages, sources, inert),
     removal,
     present,
     remove,
@@ -89,7 +104,12 @@ async function held(host: HostReader, names: readonly string[]): Promise<Readonl
   );
 }
 
-async function install(host: Host, packages: readonly PackageVersion[], sources: readonly Path[]): Promise<void> {
+async function install(
+  host: Host,
+  packages: readonly PackageVersion[],
+  sources: readonly Path[],
+  { options, env }: Transaction = ordinary,
+): Promise<void> {
   const heldNames = await held(
     host,
     packages.map(({ name }) => name),
@@ -105,16 +125,17 @@ async function install(host: Host, packages: readonly PackageVersion[], sources:
     '-o',
     'APT::Keep-Downloaded-Packages=false',
     ...(heldNames.size > 0 ? ['--allow-change-held-packages'] : []),
+    ...options,
     ...networkOptions,
     ...keepConfiguration.flatMap(option => ['-o', `Dpkg::Options::=${option}`]),
     ...packages.map(({ name, version }) => (version === undefined ? name : `${name}=${version}`)),
   ];
 
-  await heal(host);
+  await heal(host, env);
   for (let attempt = 1; ; attempt += 1) {
     await refresh(host, sources);
     try {
-      await runUnlocked(host, argv);
+      await runUnlocked(host, argv, env);
       // Installing a held package by its name takes its hold away.
       if (heldNames.size > 0) await host.run(['apt-mark', 'hold', ...heldNames]);
       return;
@@ -130,10 +151,10 @@ async function install(host: Host, packages: readonly PackageVersion[], sources:
 const networkOptions = ['-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=60', '-o', 'Dpkg::Use-Pty=0'];
 
 /** Ends a transaction that was cut off, by a power loss say: nothing can be installed before. */
-async function heal(host: Host): Promise<void> {
+async function heal(host: Host, env: Transaction['env'] = {}): Promise<void> {
   const [audit, updates] = await Promise.all([host.query(['dpkg', '--audit']), host.list('/var/lib/dpkg/updates')]);
   if (audit.stdout.trim() === '' && (updates ?? []).length === 0) return;
-  await runUnlocked(host, ['dpkg', ...keepConfiguration, '--configure', '-a']);
+  await runUnlocked(host, ['dpkg', ...keepConfiguration, '--configure', '-a'], env);
 }
 
 /** Refreshes all indexes; when that fails because of a repository that is not ours, our own are enough. */
@@ -175,7 +196,7 @@ async function refreshOne(host: Host, argv: readonly string[]): Promise<void> {
 }
 
 /** Runs once nobody holds a lock; whoever is quicker than us is waited for as well. */
-async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
+async function runUnlocked(host: Host, argv: readonly string[], env: Transaction['env'] = {}): Promise<void> {
   const deadline = host.now().getTime() + lockDeadlineSeconds * 1000;
   for (;;) {
     await waitForPackageLock(host, {
@@ -185,7 +206,7 @@ async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
         host.waiting(`waiting for ${describeHolder(holder)} to release ${holder.path}`, waitedSeconds),
     });
     try {
-      await host.run(argv, { env: quiet, timeoutMs: transactionTimeoutMs });
+      await host.run(argv, { env: { ...quiet, ...env }, timeoutMs: transactionTimeoutMs });
       return;
     } catch (error) {
       const lost = error instanceof BootstrapError && /Could not get lock|Unable to lock/.test(error.detail ?? '');

@@ -31,6 +31,8 @@ export function dnf(repository: { readonly id: string; readonly sourceFile: Path
       return new Set(names.filter(name => excluded.includes(name)));
     },
     install: (host, packages) => install(host, packages, repository.id),
+    // `install` goes to exactly the version that is named, up or down. For the variable see apt.ts.
+    exchange: (host, packages) => install(host, packages, repository.id, { SYSTEMD_OFFLINE: '1' }),
     removal,
     async present(host, names) {
       const found = await installed(host, names);
@@ -116,7 +118,12 @@ export function excludedPackages(sourceFile: string | undefined, id: string): re
   return names.split(/[\s,]+/).filter(name => name !== '');
 }
 
-async function install(host: Host, packages: readonly PackageVersion[], repositoryId: string): Promise<void> {
+async function install(
+  host: Host,
+  packages: readonly PackageVersion[],
+  repositoryId: string,
+  env?: Readonly<Record<string, string>>,
+): Promise<void> {
   const argv = [
     'dnf',
     '-y',
@@ -132,7 +139,7 @@ async function install(host: Host, packages: readonly PackageVersion[], reposito
   ];
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await runUnlocked(host, argv);
+      await runUnlocked(host, argv, env);
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
@@ -149,7 +156,7 @@ function mayPass(detail: string): boolean {
   return /download|Curl error|No more mirrors|Librepo error|failed to lock/i.test(detail);
 }
 
-async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
+async function runUnlocked(host: Host, argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<void> {
   await waitForPackageLock(host, {
     paths: lockFiles,
     deadlineSeconds: lockDeadlineSeconds,
@@ -157,6 +164,7 @@ async function runUnlocked(host: Host, argv: readonly string[]): Promise<void> {
       host.waiting(`waiting for ${describeHolder(holder)} to release ${holder.path}`, waitedSeconds),
   });
   await host.run(argv, {
+    ...(env === undefined ? {} : { env }),
     timeoutMs: transactionTimeoutMs,
     onLine: line => {
       if (/^Waiting for process with pid \d+/.test(line)) host.waiting(`dnf: ${line}`, 0);

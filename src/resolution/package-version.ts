@@ -3,7 +3,9 @@ import semver from 'semver';
 
 /** The agent's own version in a package's: `2.0.7-1` and `2.0.7` give `2.0.7`. `undefined`: not a stable release. */
 export function releaseOf(packageVersion: string): string | undefined {
-  return /^(?<release>\d+\.\d+\.\d+)(-\d+)?$/.exec(packageVersion)?.groups?.['release'];
+  const release = /^(?<release>\d+\.\d+\.\d+)(-\d+)?$/.exec(packageVersion)?.groups?.['release'];
+  // Not so with leading zeros, say.
+  return semver.valid(release) ?? undefined;
 }
 
 /**

@@ -7,6 +7,7 @@ import { type Agent, cniPlugins, testedLines, withdrawnVersions } from '../versi
 import type { IndexedPackage } from './indexes.ts';
 import { compareReleases, installedRelease, isOfLine, newestFirst, releaseOf } from './package-version.ts';
 import type { DockerResolution, PackageVersion, Resolution } from './resolution.ts';
+import { type ServerVersions, serverVersions } from './server-versions.ts';
 import { upstream } from './upstream.ts';
 
 /** One agent at one version: `2.0.7` and the package's `2.0.7-1`. */
@@ -22,7 +23,9 @@ const engines = ['docker-ce', 'docker.io', 'moby-engine'];
  * else the newest patch release of the tested line in the repository's index; an agent is never taken back to an older
  * release. Upstreams are asked only for what is not installed, so a rerun with nothing to do makes no request.
  *
- * Errors: `downgrade-refused`, `version-not-found`, `unreachable`, `upstream-refused`, `bad-setting`.
+ * A client without a wish takes its servers' versions, where they can be asked.
+ *
+ * Errors: `downgrade-refused`, `newer-than-servers`, `version-not-found`, `unreachable`, `upstream-refused`, `bad-setting`.
  */
 export async function resolve(
   host: HostReader,
@@ -51,6 +54,8 @@ async function resolveHashicorp(
     nomad: knownVersion('nomad', wishes.nomad, installed.get('nomad'), recorded?.nomad),
     consul: knownVersion('consul', wishes.consul, installed.get('consul'), recorded?.consul),
   };
+  const servers = await serversOf(host, config, wishes, known);
+  for (const agent of agents) refuseNewer(agent, wishes[agent], known[agent], servers[agent]);
   const suite = recorded?.hashicorp.suite ?? (await probe.configured(host));
   if (known.nomad !== undefined && known.consul !== undefined && suite !== undefined) {
     return { hashicorp: { suite, fallback: suite !== probe.candidates[0] }, nomad: known.nomad, consul: known.consul };
@@ -67,9 +72,40 @@ async function resolveHashicorp(
   const index = { ...found, address: `${probe.baseUrl} ${found.suite}` };
   return {
     hashicorp: { suite: found.suite, fallback: found.suite !== probe.candidates[0] },
-    nomad: known.nomad ?? indexedVersion('nomad', wishes.nomad, installed.get('nomad'), index),
-    consul: known.consul ?? indexedVersion('consul', wishes.consul, installed.get('consul'), index),
+    nomad: known.nomad ?? chosenVersion('nomad'),
+    consul: known.consul ?? chosenVersion('consul'),
   };
+
+  function chosenVersion(agent: Agent): AgentVersion {
+    const version = indexedVersion(agent, wishes[agent], installed.get(agent), index, servers[agent]);
+    refuseNewer(agent, wishes[agent], version, servers[agent]);
+    return version;
+  }
+}
+
+type Wishes = Readonly<Record<Agent, string>>;
+
+/** What a client must not be newer than. Asked only where a version is to be chosen, so that a rerun asks nobody. */
+async function serversOf(
+  host: HostReader,
+  { node }: Config,
+  wishes: Wishes,
+  known: Readonly<Record<Agent, AgentVersion | undefined>>,
+): Promise<ServerVersions> {
+  if (node === undefined || node.runsServer) return {};
+  const chooses = agents.some(agent => wishes[agent] !== 'tested' || known[agent] === undefined);
+  return chooses ? serverVersions(host, node) : {};
+}
+
+/** Servers are upgraded before clients. What is on the node already, and was not asked for now, is no new mistake. */
+function refuseNewer(agent: Agent, wish: string, chosen: AgentVersion | undefined, servers: string | undefined): void {
+  if (chosen === undefined || servers === undefined || compareReleases(chosen.version, servers) <= 0) return;
+  if (wish === 'tested') return;
+  throw new BootstrapError(
+    'newer-than-servers',
+    `${agent} ${chosen.version} was asked for, and a server of the cluster still runs ${servers}: a client must not be newer`,
+    { hint: `upgrade the servers first, one at a time; or give this client --${agent}-version ${servers}` },
+  );
 }
 
 /** What can be said without asking an upstream. */
@@ -112,12 +148,16 @@ interface FoundIndex {
   readonly packages: readonly IndexedPackage[];
 }
 
-/** What the wish means in an index; the installed one when that is newer than the newest there. */
+/**
+ * What the wish means in an index; the installed one when that is newer than the newest there. Without a wish `servers`, where it is known
+ * and offered.
+ */
 function indexedVersion(
   agent: Agent,
   wish: string,
   installedPackage: string | undefined,
   index: FoundIndex,
+  servers?: string,
 ): AgentVersion {
   const available = newestFirst(
     index.packages.filter(({ name }) => name === agent).map(entry => entry.packageVersion),
@@ -135,7 +175,7 @@ function indexedVersion(
   const line = testedLines[agent];
   const chosen =
     wish === 'tested'
-      ? offered.find(({ version }) => isOfLine(version, line))
+      ? (available.find(({ version }) => version === servers) ?? offered.find(({ version }) => isOfLine(version, line)))
       : available.find(version => isWished(version, wish));
   if (chosen !== undefined) return chosen;
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { BootstrapError } from '../core/errors.ts';
+import { BootstrapError, hasCode } from '../core/errors.ts';
 import type { Change, Host, HostReader, Path, Resource } from '../core/types.ts';
 import { readUnit, type UnitState, unitLog } from '../core/unit.ts';
 import { compareFile, type DesiredFile, type FormerFile, formerFile, restoreFile, textOf } from './file.ts';
+import { snapshotFolder } from './state-snapshot.ts';
 
 /** An agent of HashiCorp's as it is to run. */
 export interface AgentSpec {
@@ -48,7 +49,7 @@ export function agent(spec: AgentSpec): Resource {
       ]);
       const diff = differences.map(difference => difference?.diff ?? '').join('');
       const running = state.activeState === 'active';
-      const current = diff === '' && started?.trim() === digest;
+      const current = diff === '' && startRecord(started).digest === digest;
       const wanted = [
         ...(diff === '' ? [] : ['configure']),
         ...(state.enabled ? [] : ['enable']),
@@ -85,9 +86,10 @@ async function missingParents(host: HostReader, files: readonly DesiredFile[]): 
 }
 
 async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: Path): Promise<void> {
-  await validate(host, spec);
+  await judgeConfiguration(host, spec);
   const former = await Promise.all(spec.files.map(({ path }) => formerFile(host, path)));
   const state = await readUnit(host, spec.name);
+  const ranAs = startRecord(await host.readText(recordPath)).version;
   const unitFiles = spec.files.some(({ path }) => path.startsWith('/etc/systemd/'));
 
   // From here on the agent counts as not started with its files, whatever happens to this process.
@@ -108,18 +110,21 @@ async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: 
     await untilItAnswers(host, spec);
   } catch (error) {
     if (error instanceof BootstrapError && (error.code === 'interrupted' || error.code === 'terminated')) throw error;
-    throw await rollBack(host, spec, former, state, error);
+    throw await rollBack(host, spec, { files: former, state, version: ranAs }, error);
   }
   await host.makeDirectory(startRecords, root);
-  await host.writeFile(recordPath, `${digest}\n`, { mode: 0o600, owner: 'root:root' });
+  await host.writeFile(recordPath, `${digest}\n${spec.version}\n`, { mode: 0o600, owner: 'root:root' });
 }
 
 async function enable(host: Host, { name }: AgentSpec): Promise<void> {
   await host.run(['systemctl', 'enable', '--quiet', `${name}.service`], { timeoutMs: 30_000 });
 }
 
-/** Lets the agent judge the folder as it will be: the operator's own files beside ours. */
-async function validate(host: Host, spec: AgentSpec): Promise<void> {
+/**
+ * Lets the agent's program judge its folder as it will be: the operator's own files beside ours. Throws `config-refused`; whatever
+ * it says, nothing but a copy was touched.
+ */
+export async function judgeConfiguration(host: Host, spec: AgentSpec): Promise<void> {
   const stage = `${staging}/${spec.name}`;
   const attributes = { mode: 0o600, owner: 'root:root' };
   await host.remove(stage);
@@ -165,30 +170,77 @@ async function untilItAnswers(host: Host, spec: AgentSpec): Promise<void> {
   }
 }
 
+/** What there was before the new files. */
+interface Former {
+  readonly files: readonly FormerFile[];
+  readonly state: UnitState;
+  /** That ran; `undefined` where it is not known. */
+  readonly version: string | undefined;
+}
+
 /** Puts the former files back; the unit runs again only if it ran before. Returns the error to throw. */
-async function rollBack(
-  host: Host,
-  spec: AgentSpec,
-  former: readonly FormerFile[],
-  state: UnitState,
-  cause: unknown,
-): Promise<BootstrapError> {
-  const lines = await unitLog(host, spec.name);
-  await host.run(['systemctl', 'stop', `${spec.name}.service`]).catch(() => undefined);
-  for (const file of former) await restoreFile(host, file);
+async function rollBack(host: Host, spec: AgentSpec, former: Former, cause: unknown): Promise<BootstrapError> {
+  const { name } = spec;
+  const lines = await unitLog(host, name);
+  await host.run(['systemctl', 'stop', `${name}.service`]).catch(() => undefined);
+  for (const file of former.files) await restoreFile(host, file);
   await host.run(['systemctl', 'daemon-reload']);
-  if (!state.enabled) await host.run(['systemctl', 'disable', '--quiet', `${spec.name}.service`]);
-  const ranBefore = state.activeState === 'active';
-  if (ranBefore) await host.run(['systemctl', 'start', `${spec.name}.service`]);
+  if (!former.state.enabled) await host.run(['systemctl', 'disable', '--quiet', `${name}.service`]);
+  const runs = former.state.activeState === 'active' && (await runsAgain(host, spec));
+  const outcome = runs
+    ? ' and it runs with that'
+    : former.state.activeState === 'active'
+      ? ', but it does not come up with that either'
+      : '';
+  const upgraded = former.version !== undefined && former.version !== spec.version;
+  const remedies = [
+    "the lines above are the agent's own",
+    `journalctl -u ${name} has more`,
+    ...(runs || former.state.activeState !== 'active' ? [] : [await whatElseMayBeWrong(host, spec)]),
+    ...(upgraded
+      ? [
+          `it ran as ${former.version} before, and cannot simply go back to that, since the newer one may have changed its data; the cluster's state from before is in ${snapshotFolder} of its servers`,
+        ]
+      : []),
+    'mend the cause and run the same command again',
+  ];
   return new BootstrapError(
     'agent-not-starting',
-    `${spec.name} did not come up with its new configuration; the former one was put back${ranBefore ? ' and it runs with that' : ''}`,
-    {
-      hint: `the lines above are the agent's own; journalctl -u ${spec.name} has more. Mend the cause and run the same command again`,
-      detail: lines === '' ? undefined : lines,
-      cause,
-    },
+    `${name}${upgraded ? ` ${spec.version}` : ''} did not come up with its new configuration; the former one was put back${outcome}`,
+    { hint: remedies.join('; '), detail: lines === '' ? undefined : lines, cause },
   );
+}
+
+/** Starts it with its former files; whether it answers then. */
+async function runsAgain(host: Host, spec: AgentSpec): Promise<boolean> {
+  try {
+    await host.run(['systemctl', 'reset-failed', `${spec.name}.service`]).catch(() => undefined);
+    await host.run(['systemctl', 'start', `${spec.name}.service`], { timeoutMs: startSeconds * 1000 });
+    await untilItAnswers(host, spec);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'command-failed') || hasCode(error, 'unreachable')) return false;
+    throw error;
+  }
+}
+
+/** With its former files it ran: so it is something that these do not say. */
+async function whatElseMayBeWrong(host: HostReader, spec: AgentSpec): Promise<string> {
+  const ours = spec.files.map(({ path }) => path);
+  const others = ((await host.list(spec.directory)) ?? [])
+    .map(file => `${spec.directory}/${file}`)
+    .filter(path => /\.(hcl|json)$/.test(path) && !ours.includes(path));
+  const files = others.length === 0 ? '' : ` or ${others.join(', ')}`;
+  return `see what changed since it last ran: its address, ports and folders${files}`;
+}
+
+/** What the agent was last started with. A record of an earlier release has no version. */
+function startRecord(text: string | undefined): {
+  readonly digest: string | undefined;
+  readonly version: string | undefined;
+} {
+  const [digest, version] = (text ?? '').split('\n').filter(line => line !== '');
+  return { digest, version };
 }
 
 /** Names and contents, so that a configuration that was edited by hand and started by hand is noticed too. */

@@ -1,3 +1,4 @@
+import { BootstrapError, hasCode } from '../core/errors.ts';
 import type { Host, HostReader, Resource, ResourceId, Undo } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
 import { type Existing, existingResidue } from './residue.ts';
@@ -16,6 +17,11 @@ export interface PackageManager {
    * prompt and without removing anything. Waits for a busy package manager.
    */
   install(host: Host, packages: readonly PackageVersion[]): Promise<void>;
+  /**
+   * Puts exactly `packages` in the place of other versions of them, older or newer, as {@link install} does, but nothing is
+   * started, stopped or restarted by their scripts: when an agent takes its new program into use is not theirs to say.
+   */
+  exchange(host: Host, packages: readonly PackageVersion[]): Promise<void>;
   /** What removing `names` comes to; `before` are the packages that were there when they were installed. Reads only. */
   removal(host: HostReader, names: readonly string[], before: readonly string[]): Promise<Removal>;
   /** Which of `names` have left anything with the package manager. */
@@ -73,8 +79,27 @@ export interface PackagesUndo extends Undo {
   readonly existing: Existing;
 }
 
-/** All of `wanted`, brought by one transaction that contains only what is missing. Undo: kind `packages`. */
-export function packages(manager: PackageManager, wanted: readonly PackageVersion[]): Resource {
+/** What belongs to the exchange of packages that are there for others of the same names. */
+export interface Exchange {
+  /** What {@link prepare} does, for people: `save the state of nomad`. */
+  announce(names: readonly string[]): readonly string[];
+  /** Comes first, and throws what forbids the exchange; `installed` has the former versions by name. */
+  prepare(host: Host, installed: ReadonlyMap<string, string>): Promise<void>;
+  /** Says whether the new programs can be taken into use, before anything runs with them. Throws `config-refused` when not. */
+  judge(host: Host, names: readonly string[]): Promise<void>;
+}
+
+const plain: Exchange = { announce: () => [], prepare: async () => {}, judge: async () => {} };
+
+/**
+ * All of `wanted`, brought by one transaction that contains only what is missing. Packages that are there in another version are
+ * exchanged, and put back when their new programs are refused. Undo: kind `packages`.
+ */
+export function packages(
+  manager: PackageManager,
+  wanted: readonly PackageVersion[],
+  exchange: Exchange = plain,
+): Resource {
   return {
     id: packagesId(manager),
     async plan(host) {
@@ -89,7 +114,10 @@ export function packages(manager: PackageManager, wanted: readonly PackageVersio
       ]);
       const brought = names.filter(name => !installed.has(name));
       return {
-        summary: `install ${pending.map(label).join(', ')}`,
+        summary: [
+          ...exchange.announce(names.filter(name => installed.has(name))),
+          `install ${pending.map(label).join(', ')}`,
+        ].join(', '),
         diff: pending
           .map(({ name, version }) => `${name}: ${installed.get(name) ?? 'absent'} -> ${version ?? 'present'}\n`)
           .join(''),
@@ -101,10 +129,60 @@ export function packages(manager: PackageManager, wanted: readonly PackageVersio
           ...(keys === undefined ? {} : { keys }),
           existing: await existingResidue(host, brought),
         } satisfies PackagesUndo,
-        apply: target => manager.install(target, pending),
+        async apply(target) {
+          // Also one that a transaction that was cut off has half replaced.
+          const there = await manager.present(target, names);
+          const missing = pending.filter(({ name }) => !there.includes(name));
+          const differing = pending.filter(({ name }) => there.includes(name));
+          if (missing.length > 0) await manager.install(target, missing);
+          if (differing.length > 0) await exchangeJudged(target, manager, differing, installed, exchange);
+        },
       };
     },
   };
+}
+
+async function exchangeJudged(
+  host: Host,
+  manager: PackageManager,
+  wanted: readonly PackageVersion[],
+  installed: ReadonlyMap<string, string>,
+  { prepare, judge }: Exchange,
+): Promise<void> {
+  await prepare(host, new Map([...installed].filter(([name]) => wanted.some(each => each.name === name))));
+  await manager.exchange(host, wanted);
+  try {
+    await judge(host, namesOf(wanted));
+  } catch (error) {
+    if (!hasCode(error, 'config-refused')) throw error;
+    throw await putBack(host, manager, wanted, installed, error);
+  }
+}
+
+/** Takes an exchange back: no agent has run with it, so no data was changed. Returns the error to throw. */
+async function putBack(
+  host: Host,
+  manager: PackageManager,
+  refused: readonly PackageVersion[],
+  installed: ReadonlyMap<string, string>,
+  refusal: BootstrapError,
+): Promise<BootstrapError> {
+  const former = refused.flatMap(({ name }) => {
+    const version = installed.get(name);
+    return version === undefined ? [] : [{ name, version }];
+  });
+  const told = { hint: refusal.hint, detail: refusal.detail, cause: refusal };
+  try {
+    if (former.length > 0) await manager.exchange(host, former);
+    const put = former.length > 0 ? `; put back: ${former.map(label).join(' and ')}` : '';
+    return new BootstrapError('config-refused', `${refusal.message}${put}; nothing was restarted`, told);
+  } catch (error) {
+    return new BootstrapError(
+      'config-refused',
+      `${refusal.message}; could not be put back: ${former.map(label).join(' and ')} (${(error as Error).message}); what ran before still runs`,
+      { ...told, hint: `${refusal.hint}. Do that before this machine restarts: it would start the new program` },
+    );
+  }
 }
 
 /** `names` stay at their version until this program changes it. Undo: kind `package-hold`. */

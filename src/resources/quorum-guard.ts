@@ -53,15 +53,15 @@ function refusal(product: 'Consul' | 'Nomad', purpose: 'restarted' | 'removed'):
 }
 
 function isTolerant(health: unknown): boolean {
-  const { FailureTolerance } = (health ?? {}) as { FailureTolerance?: number };
-  return (FailureTolerance ?? 0) >= 1;
+  const { FailureTolerance } = (health ?? {}) as { FailureTolerance?: unknown };
+  return typeof FailureTolerance === 'number' && FailureTolerance >= 1;
 }
 
 /** Servers that Consul's gossip holds to be alive, each of which runs Nomad's server as well; `undefined`: it does not tell. */
 async function liveServers(host: HostReader): Promise<number | undefined> {
   const members = await json(host, 'http://127.0.0.1:8500/v1/agent/members');
   if (!Array.isArray(members) || members.length === 0) return undefined;
-  return members.filter(({ Status, Tags }) => Status === 1 && Tags?.role === 'consul').length;
+  return members.filter(member => member?.Status === 1 && member.Tags?.role === 'consul').length;
 }
 
 /** The answer, whatever its status: autopilot says 429 of an unhealthy cluster. `undefined`: no answer, or not JSON. */

@@ -111,13 +111,25 @@ export function archiveGone(directory: Path, record: Path, { remark }: Undoing):
   };
 }
 
-/** A folder of this program's own, with all that is in it. */
-export function ownFolderGone(path: Path): Resource {
+/** A folder of this program's own, with all that is in it but the data of `kept`, which go only where that was asked for. */
+export function ownFolderGone(path: Path, kept: string, { purgeData, remark }: Undoing): Resource {
   return {
     id: `directory:${path}`,
     async plan(host) {
-      if ((await host.stat(path)) === undefined) return undefined;
-      return { summary: `remove ${path}`, undo: undone, apply: target => target.remove(path) };
+      const entries = await host.list(path);
+      if (entries === undefined) return undefined;
+      const keeps = !purgeData && entries.includes(kept);
+      const going = entries.filter(entry => !(keeps && entry === kept));
+      if (keeps) remark(`kept: the data in ${path}/${kept}`);
+      if (keeps && going.length === 0) return undefined;
+      return {
+        summary: keeps ? `remove ${path} but for ${kept}` : `remove ${path}`,
+        undo: undone,
+        async apply(target) {
+          if (!keeps) return target.remove(path);
+          for (const entry of going) await target.remove(`${path}/${entry}`);
+        },
+      };
     },
   };
 }

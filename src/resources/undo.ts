@@ -3,6 +3,7 @@
  * each thing that is not so yet. Because they are resources, the runner plans, announces and holds them to their word as it
  * does when it makes them, and a run that was cut off is continued by the next.
  */
+import * as z from 'zod';
 import { BootstrapError } from '../core/errors.ts';
 import type { JournalEntry } from '../core/journal.ts';
 import type { FileAttributes, Path, Undo } from '../core/types.ts';
@@ -32,6 +33,51 @@ export interface PackagesRemoved extends Undo {
   readonly kind: 'packages-removed';
   readonly packages: readonly string[];
 }
+
+const attributes = z.object({ mode: z.number(), owner: z.string() });
+const formerFiles = z.array(
+  z.object({
+    path: z.string(),
+    former: z.object({ contentBase64: z.string(), attributes }).optional(),
+    formerLink: z.string().optional(),
+  }),
+);
+const strings = z.array(z.string());
+
+/** The same as they are read: a journal may be of a later release, or damaged. */
+const knownUndo = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('files'), files: formerFiles }),
+  z.object({ kind: z.literal('directory'), path: z.string() }),
+  z.object({ kind: z.literal('attributes'), path: z.string(), attributes }),
+  z.object({ kind: z.literal('archive'), directory: z.string(), record: z.string() }),
+  z.object({ kind: z.literal('sysctl'), key: z.string(), value: z.string().optional() }),
+  z.object({ kind: z.literal('kernel-module'), name: z.string() }),
+  z.object({
+    kind: z.literal('packages'),
+    manager: z.enum(['apt', 'dnf']),
+    names: strings,
+    before: strings,
+    keys: strings.optional(),
+    existing: z.object({
+      users: strings,
+      groups: strings,
+      directories: z.array(z.object({ path: z.string(), attributes })),
+      files: formerFiles,
+    }),
+  }),
+  z.object({ kind: z.literal('package-hold'), names: strings }),
+  z.object({ kind: z.literal('service'), unit: z.string(), enabled: z.boolean(), running: z.boolean() }),
+  z.object({
+    kind: z.literal('agent'),
+    unit: z.enum(['nomad', 'consul']),
+    files: formerFiles,
+    directories: strings.optional(),
+    enabled: z.boolean(),
+    active: z.boolean(),
+  }),
+  z.object({ kind: z.literal('none') }),
+  z.object({ kind: z.literal('packages-removed'), packages: strings }),
+]);
 
 export type AgentName = 'nomad' | 'consul';
 
@@ -71,7 +117,7 @@ export interface Made {
   readonly removing: ReadonlySet<string>;
 }
 
-/** Folds the journal. Throws `journal-unknown` for an entry of a later release. */
+/** Folds the journal. Throws `journal-unknown` for an entry that this release does not understand. */
 export function whatWasMade(entries: readonly JournalEntry[]): Made {
   const made = {
     files: new Map<Path, FormerFile>(),
@@ -90,6 +136,7 @@ export function whatWasMade(entries: readonly JournalEntry[]): Made {
   };
   // From the last to the first, so that the first former state is what remains.
   for (const { id, undo } of entries.toReversed()) {
+    if (!knownUndo.safeParse(undo).success) throw notUnderstood(id);
     const known = undo as KnownUndo;
     switch (known.kind) {
       case 'files':
@@ -138,18 +185,20 @@ export function whatWasMade(entries: readonly JournalEntry[]): Made {
       case 'packages-removed':
         for (const name of known.packages) made.removing.add(name);
         break;
-      default:
-        throw new BootstrapError(
-          'journal-unknown',
-          `the journal has an entry (${id}) that this release does not know`,
-          {
-            hint: 'uninstall with the release of nomad-bootstrap that was used on this machine last, or a later one',
-          },
-        );
     }
   }
   const { transactions, ...rest } = made;
   return { ...rest, existing: existingBefore(transactions) };
+}
+
+function notUnderstood(id: string | undefined): BootstrapError {
+  return new BootstrapError(
+    'journal-unknown',
+    `the journal has an entry (${id ?? 'without a name'}) that this release does not understand`,
+    {
+      hint: 'uninstall with the release of nomad-bootstrap that was used on this machine last, or a later one; where that is this one, the journal is damaged: put it back from a backup',
+    },
+  );
 }
 
 /** Of each package's residue, what there was before the first transaction that brought it. */

@@ -5,7 +5,7 @@ import type { Secret } from '../core/secret.ts';
 import type { Step } from '../core/types.ts';
 import { asThisNode, consulApi } from '../own-agents.ts';
 import { compareReleases } from '../resolution/package-version.ts';
-import { agent } from '../resources/agent.ts';
+import { type AgentSpec, agent } from '../resources/agent.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
@@ -15,43 +15,43 @@ export const consul: Step<Target> = {
   title: 'Consul, configured and running',
   after: ['packages', 'secrets'],
   appliesTo: isNode,
-  resources: target =>
-    isNode(target)
-      ? [
-          agent({
-            name: 'consul',
-            version: target.resolution.consul.version,
-            directory: '/etc/consul.d',
-            files: [
-              {
-                path: '/etc/consul.d/consul.hcl',
-                content: consulConfig(target),
-                // The package gives its whole folder to this user at every upgrade.
-                attributes: { mode: 0o640, owner: 'consul:consul' },
-              },
-              // The package's own file, empty; its unit reads it.
-              ...(target.consulEnvironment === undefined
-                ? []
-                : [
-                    {
-                      path: consulEnvironmentPath,
-                      content: target.consulEnvironment,
-                      attributes: { mode: 0o640, owner: 'consul:consul' },
-                    },
-                  ]),
-              {
-                path: '/etc/systemd/system/consul.service.d/10-nomad-bootstrap.conf',
-                content: readAsset('systemd/consul.service.d/10-nomad-bootstrap.conf'),
-                attributes: { mode: 0o644, owner: 'root:root' },
-              },
-            ],
-            validate: ['consul', 'validate'],
-            answersAt: `${consulApi}/v1/agent/self`,
-            beforeRestart: host => quorumGuard('Consul', consulApi, target)(asThisNode(host, target)),
-          }),
-        ]
-      : [],
+  resources: target => (isNode(target) ? [agent(consulAgent(target))] : []),
 };
+
+/** Consul's agent as this node is to run it. */
+export function consulAgent(target: NodeTarget): AgentSpec {
+  return {
+    name: 'consul',
+    version: target.resolution.consul.version,
+    directory: '/etc/consul.d',
+    files: [
+      {
+        path: '/etc/consul.d/consul.hcl',
+        content: consulConfig(target),
+        // The package gives its whole folder to this user at every upgrade.
+        attributes: { mode: 0o640, owner: 'consul:consul' },
+      },
+      // The package's own file, empty; its unit reads it.
+      ...(target.consulEnvironment === undefined
+        ? []
+        : [
+            {
+              path: consulEnvironmentPath,
+              content: target.consulEnvironment,
+              attributes: { mode: 0o640, owner: 'consul:consul' },
+            },
+          ]),
+      {
+        path: '/etc/systemd/system/consul.service.d/10-nomad-bootstrap.conf',
+        content: readAsset('systemd/consul.service.d/10-nomad-bootstrap.conf'),
+        attributes: { mode: 0o644, owner: 'root:root' },
+      },
+    ],
+    validate: ['consul', 'validate'],
+    answersAt: `${consulApi}/v1/agent/self`,
+    beforeRestart: host => quorumGuard('Consul', consulApi, target)(asThisNode(host, target)),
+  };
+}
 
 /** The whole of /etc/consul.d/consul.hcl. */
 export function consulConfig({ config: { node }, resolution, credentials }: NodeTarget): string | Secret {

@@ -3,7 +3,7 @@ import { addressesToJoin, joinsOverVlan, searchesToJoin } from '../config/config
 import type { Secret } from '../core/secret.ts';
 import type { Step } from '../core/types.ts';
 import { asThisNode, nomadApi } from '../own-agents.ts';
-import { agent } from '../resources/agent.ts';
+import { type AgentSpec, agent } from '../resources/agent.ts';
 import { directory } from '../resources/directory.ts';
 import type { DesiredFile } from '../resources/file.ts';
 import { packagesId } from '../resources/packages.ts';
@@ -27,27 +27,32 @@ export const nomad: Step<Target> = {
             // Whose script gives it to nomad at every upgrade.
             packagesId(target.platform.packages),
           ),
-          agent({
-            name: 'nomad',
-            version: target.resolution.nomad.version,
-            directory: '/etc/nomad.d',
-            files: [
-              {
-                // In place of the package's own: that one is a cluster of its own, and would be merged.
-                path: '/etc/nomad.d/nomad.hcl',
-                content: nomadConfig(target),
-                attributes: { mode: 0o640, owner: 'nomad:nomad' },
-              },
-              dropIn('10-nomad-bootstrap.conf'),
-              ...(target.config.node.runsClient ? [] : [dropIn('20-server-user.conf')]),
-            ],
-            validate: ['nomad', 'config', 'validate'],
-            answersAt: `${nomadApi}/v1/agent/self`,
-            beforeRestart: host => quorumGuard('Nomad', nomadApi, target)(asThisNode(host, target)),
-          }),
+          agent(nomadAgent(target)),
         ]
       : [],
 };
+
+/** Nomad's agent as this node is to run it. */
+export function nomadAgent(target: NodeTarget): AgentSpec {
+  return {
+    name: 'nomad',
+    version: target.resolution.nomad.version,
+    directory: '/etc/nomad.d',
+    files: [
+      {
+        // In place of the package's own: that one is a cluster of its own, and would be merged.
+        path: '/etc/nomad.d/nomad.hcl',
+        content: nomadConfig(target),
+        attributes: { mode: 0o640, owner: 'nomad:nomad' },
+      },
+      dropIn('10-nomad-bootstrap.conf'),
+      ...(target.config.node.runsClient ? [] : [dropIn('20-server-user.conf')]),
+    ],
+    validate: ['nomad', 'config', 'validate'],
+    answersAt: `${nomadApi}/v1/agent/self`,
+    beforeRestart: host => quorumGuard('Nomad', nomadApi, target)(asThisNode(host, target)),
+  };
+}
 
 /** The whole of /etc/nomad.d/nomad.hcl. */
 export function nomadConfig({ facts, config: { node, packages }, credentials }: NodeTarget): string | Secret {

@@ -1,7 +1,11 @@
 import type { Step } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
-import { packageHold, packages as packagesOf } from '../resources/packages.ts';
-import type { Target } from '../target.ts';
+import { judgeConfiguration } from '../resources/agent.ts';
+import { type Exchange, packageHold, packages as packagesOf } from '../resources/packages.ts';
+import { type SnapshotSpec, saveState } from '../resources/state-snapshot.ts';
+import { isNode, isSecureServer, type NodeTarget, type Target } from '../target.ts';
+import { consulAgent } from './consul.ts';
+import { nomadAgent } from './nomad.ts';
 
 const agents = ['nomad', 'consul'];
 
@@ -12,7 +16,7 @@ export const packages: Step<Target> = {
   resources(target) {
     const manager = target.platform.packages;
     return [
-      packagesOf(manager, wantedPackages(target)),
+      packagesOf(manager, wantedPackages(target), exchangeOf(target)),
       ...(manager.holding === undefined ? [] : [packageHold(manager, manager.holding, agents)]),
     ];
   },
@@ -27,5 +31,44 @@ export function wantedPackages({ config, facts, platform, resolution }: Target):
     { name: 'consul', version: consul.packageVersion },
     ...(runsClient ? platform.networkingPackages(facts).map(name => ({ name })) : []),
     ...(docker.source === 'docker' || docker.source === 'distro' ? docker.packages : []),
+  ];
+}
+
+/**
+ * An agent gets another version only when its server's cluster can do without it and has its state saved; and its new program has to
+ * accept the configuration that it is to run with.
+ */
+function exchangeOf(target: Target): Exchange | undefined {
+  if (!isNode(target)) return undefined;
+  const specs = [nomadAgent(target), consulAgent(target)];
+  const states = target.config.node.runsServer ? statesOf(target) : [];
+  return {
+    announce: names => states.filter(({ name }) => names.includes(name)).map(({ name }) => `save the state of ${name}`),
+    async prepare(host, installed) {
+      for (const { name, beforeRestart } of specs) if (installed.has(name)) await beforeRestart(host);
+      for (const state of states) {
+        const version = installed.get(state.name);
+        if (version !== undefined) await saveState(host, state, version);
+      }
+    },
+    async judge(host, names) {
+      for (const spec of specs) if (names.includes(spec.name)) await judgeConfiguration(host, spec);
+    },
+  };
+}
+
+function statesOf(target: NodeTarget): readonly SnapshotSpec[] {
+  const credentials = isSecureServer(target) ? target.credentials : undefined;
+  return [
+    {
+      name: 'nomad',
+      save: ['nomad', 'operator', 'snapshot', 'save'],
+      token: credentials && { variable: 'NOMAD_TOKEN', value: credentials.nomadManagement },
+    },
+    {
+      name: 'consul',
+      save: ['consul', 'snapshot', 'save'],
+      token: credentials && { variable: 'CONSUL_HTTP_TOKEN', value: credentials.consulManagement },
+    },
   ];
 }

@@ -247,6 +247,20 @@ describe('an uninstallation', () => {
     expect(notices.filter(notice => notice.includes('/etc/nomad.d'))).toEqual([]);
   });
 
+  test('keeps the state that was saved before upgrades with the data, and a later one deletes it on request', async () => {
+    const host = server();
+    const state = '/var/lib/nomad-bootstrap/snapshots/nomad_2.0.4-1_20261122T120000Z.snap';
+    await host.writeFile(state, 'state', { mode: 0o600, owner: 'root:root' });
+
+    const { notices } = await uninstall(host);
+
+    expect(notices).toContain('kept: the data in /var/lib/nomad-bootstrap/snapshots');
+    expect(Object.keys(host.contents()).filter(path => path.startsWith('/var/lib/nomad-bootstrap'))).toEqual([state]);
+    expect((await uninstall(host, { journal: [] })).planned).toEqual([]);
+    await uninstall(host, { journal: [], settings: { purgeData: true } });
+    expect(await host.stat('/var/lib/nomad-bootstrap')).toBeUndefined();
+  });
+
   test('deletes data on request', async () => {
     const host = server();
     await uninstall(host, { settings: { purgeData: true } });

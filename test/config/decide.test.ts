@@ -19,7 +19,13 @@ function facts(over: Partial<Facts> = {}): Facts {
 }
 
 const asked: Settings = { insecure: true };
-const resolution = {} as Resolution;
+const resolution: Resolution = {
+  hashicorp: { suite: 'bookworm', fallback: false },
+  nomad: { version: '2.0.5', packageVersion: '2.0.5-1' },
+  consul: { version: '1.21.4', packageVersion: '1.21.4-1' },
+  docker: { source: 'none' },
+  cni: { version: '1.9.1', url: 'https://example.net/cni.tgz', sha256: '0'.repeat(64) },
+};
 
 describe('a server', () => {
   it('is alone unless told otherwise', () => {

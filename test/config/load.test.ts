@@ -91,6 +91,7 @@ describe('settings', () => {
     ['no address', { join: ' , ' }, /must name at least one server/],
     ['a shell command as an address', { join: '$(reboot)' }, /must list IPv4/],
     ['a word for a version', { nomadVersion: 'newest' }, /must be `latest` or an exact version/],
+    ['a version that no release can have', { nomadVersion: '2.00.5' }, /must be `latest` or an exact version/],
     ['an unknown source of Docker', { docker: 'podman' }, /must be auto, distro or none/],
     ['metadata without a value', { meta: ['rack'] }, /must be key=value/],
     ['metadata with a bad key', { meta: ['a b=c'] }, /must/],

@@ -94,6 +94,22 @@ describe('an installation', () => {
     expect(ran(host)).toEqual([update, command, 'apt-mark hold nomad']);
   });
 
+  test('that exchanges versions goes back as well, and lets no script of theirs restart anything', async () => {
+    const command = install('nomad=2.0.4-1', '--allow-change-held-packages --allow-downgrades ');
+    const host = aptHost({
+      'dpkg --get-selections nomad': { stdout: 'nomad\thold\n' },
+      'dpkg --audit': { stdout: 'nomad: half-configured\n' },
+      [heal]: {},
+      [command]: {},
+      'apt-mark hold nomad': {},
+    });
+    await manager.exchange(host, [{ name: 'nomad', version: '2.0.4-1' }]);
+    expect(ran(host)).toEqual([heal, update, command, 'apt-mark hold nomad']);
+    const inert = { ...environment, SYSTEMD_OFFLINE: '1' };
+    expect(host.log[0]).toMatchObject({ env: inert });
+    expect(host.log[2]).toMatchObject({ env: inert });
+  });
+
   test('ends what an interrupted transaction left, before anything else', async () => {
     const command = install('nomad=2.0.5-1');
     const audit = aptHost({ 'dpkg --audit': { stdout: 'runc: half-installed\n' }, [heal]: {}, [command]: {} });

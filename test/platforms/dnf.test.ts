@@ -56,6 +56,14 @@ describe('an installation', () => {
     expect(host.log).toEqual([{ kind: 'run', argv: install('nomad-2.0.5-1 iptables-nft').split(' ') }]);
   });
 
+  test('that exchanges versions lets no script of theirs restart anything', async () => {
+    const host = dnfHost({ [install('nomad-2.0.4-1')]: {} });
+    await manager.exchange(host, [{ name: 'nomad', version: '2.0.4-1' }]);
+    expect(host.log).toEqual([
+      { kind: 'run', argv: install('nomad-2.0.4-1').split(' '), env: { SYSTEMD_OFFLINE: '1' } },
+    ]);
+  });
+
   test('tries again when a download fails', async () => {
     let asked = 0;
     const lost = {

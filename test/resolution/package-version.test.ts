@@ -13,7 +13,15 @@ test("a package's version tells the agent's release", () => {
 });
 
 test('pre-releases and enterprise builds are no stable releases', () => {
-  for (const version of ['2.1.0~rc.1-1', '2.1.0-rc.1', '2.0.7+ent-1', '2.0', '']) {
+  for (const version of [
+    '2.1.0~rc.1-1',
+    '2.1.0-rc.1',
+    '2.0.7+ent-1',
+    '2.0',
+    '2.00.7',
+    '99999999999999999999.0.0',
+    '',
+  ]) {
     expect(releaseOf(version)).toBeUndefined();
   }
 });

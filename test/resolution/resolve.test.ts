@@ -25,6 +25,13 @@ interface Situation {
   readonly requests?: Readonly<Record<string, FixtureAnswer>>;
 }
 
+/** Whom a client asks which versions its servers run: its own agents, then the servers to join. Nobody is there. */
+const noServers: Readonly<Record<string, FixtureAnswer>> = Object.fromEntries(
+  ['127.0.0.1', '10.20.0.12'].flatMap(address =>
+    [4646, 8500].map(port => [`GET http://${address}:${port}/v1/agent/members`, 'unreachable']),
+  ),
+);
+
 /** A server on Debian 12 whose upstreams are only what the situation says. */
 async function resolveIn(situation: Situation) {
   const { facts, config } = await targetOn(situation.os ?? 'debian-12', {
@@ -35,7 +42,7 @@ async function resolveIn(situation: Situation) {
   const host = fixtureHost({
     ...(situation.files === undefined ? {} : { files: situation.files }),
     commands: { [installedQuery]: { stdout: rows.join(''), exitCode: 1 } },
-    requests: situation.requests ?? {},
+    requests: { ...(situation.client ? noServers : {}), ...situation.requests },
   });
   const resolution = await resolve(host, facts, config, platformFor(facts.os), situation.recorded);
   return { resolution, host };
@@ -159,6 +166,71 @@ describe('the version of an agent', () => {
     const packages = { nomadVersion: 'latest' };
     const { resolution } = await resolveIn({ installed, recorded, packages, requests: bookworm });
     expect(resolution).toMatchObject({ nomad: { version: '2.1.0' }, consul: { version: '1.21.4' } });
+  });
+});
+
+describe("a client's version", () => {
+  /** What the servers at this address say: their versions of Nomad; of Consul all have 1.21.4. */
+  function serversAt(address: string, ...nomad: readonly string[]): Readonly<Record<string, FixtureAnswer>> {
+    const Members = nomad.map(build => ({ Status: 'alive', Tags: { region: 'global', build } }));
+    const consul = nomad.map(() => ({ Status: 1, Tags: { role: 'consul', build: '1.21.4:59b8b905' } }));
+    return {
+      [`GET http://${address}:4646/v1/agent/members`]: { body: JSON.stringify({ Members }) },
+      [`GET http://${address}:8500/v1/agent/members`]: { body: JSON.stringify(consul) },
+    };
+  }
+  const packages = { docker: 'none' } as const;
+
+  test("is its servers' where it is not told another, and not the newest: nothing has to change on them", async () => {
+    const requests = { ...bookworm, ...serversAt('10.20.0.12', '2.0.4', '2.0.5') };
+    const { resolution } = await resolveIn({ client: true, packages, requests });
+    expect(resolution).toMatchObject({ nomad: { version: '2.0.4' }, consul: { version: '1.21.4' } });
+  });
+
+  test("is the tested line's newest where the servers are not there yet, or have one that is not offered", async () => {
+    const { resolution } = await resolveIn({ client: true, packages, requests: bookworm });
+    expect(resolution.nomad.version).toBe('2.0.5');
+    const requests = { ...bookworm, ...serversAt('10.20.0.12', '2.0.1') };
+    expect((await resolveIn({ client: true, packages, requests })).resolution.nomad.version).toBe('2.0.5');
+  });
+
+  test.each(['2.1.0', 'latest'])('that is newer than a server is refused: %s', async nomadVersion => {
+    const installed = { nomad: '2.0.4-1', consul: '1.21.4-1' };
+    const requests = { ...bookworm, ...serversAt('127.0.0.1', '2.1.0', '2.0.4') };
+    await expect(
+      resolveIn({ client: true, installed, recorded, packages: { ...packages, nomadVersion }, requests }),
+    ).rejects.toMatchObject({
+      code: 'newer-than-servers',
+      exitCode: 2,
+      message: expect.stringContaining('nomad 2.1.0 was asked for, and a server of the cluster still runs 2.0.4'),
+    });
+  });
+
+  test('is upgraded when all servers are', async () => {
+    const installed = { nomad: '2.0.4-1', consul: '1.21.4-1' };
+    const requests = { ...bookworm, ...serversAt('127.0.0.1', '2.1.0', '2.1.0') };
+    const asked = { ...packages, nomadVersion: '2.1.0' };
+    const { resolution } = await resolveIn({ client: true, installed, recorded, packages: asked, requests });
+    expect(resolution.nomad.version).toBe('2.1.0');
+  });
+
+  test('is nobody asked about on a rerun, whatever its servers run by now', async () => {
+    const installed = { nomad: '2.0.4-1', consul: '1.21.4-1' };
+    const { host } = await resolveIn({ client: true, installed, recorded, packages });
+    expect(host.gets).toEqual([]);
+  });
+
+  test.each<[string, FixtureAnswer]>([
+    ['no JSON', { body: '<html>' }],
+    ['something else', { body: '[null]' }],
+    ['that it may not', { status: 403, body: 'Permission denied' }],
+  ])('does not hang on a server that says %s', async (_, answer) => {
+    const requests = {
+      ...bookworm,
+      'GET http://10.20.0.12:4646/v1/agent/members': answer,
+      'GET http://10.20.0.12:8500/v1/agent/members': answer,
+    };
+    expect((await resolveIn({ client: true, packages, requests })).resolution.nomad.version).toBe('2.0.5');
   });
 });
 

@@ -211,6 +211,68 @@ describe('an agent', () => {
     expect((await host.request(url)).status).toBe(403);
   });
 
+  it('that does not come up with its former configuration either is not said to run, and what else it reads is named', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+    await host.writeFile('/etc/nomad.d/zz-local.hcl', 'bind_addr = "192.0.2.1"\n', { mode: 0o644, owner: 'root:root' });
+    const broken = spec({
+      files: [{ path: config, content: 'broken', attributes: { mode: 0o640, owner: 'nomad:nomad' } }],
+    });
+    const neverAgain: FixtureHost = {
+      ...host,
+      run: async (argv, options) => {
+        const result = host.run(argv, options);
+        if (argv[1] === 'start')
+          throw new BootstrapError('command-failed', 'Job for nomad.service failed', { hint: '-' });
+        return result;
+      },
+    };
+
+    await expect(converge(neverAgain, broken)).rejects.toMatchObject({
+      code: 'agent-not-starting',
+      message:
+        'nomad did not come up with its new configuration; the former one was put back, but it does not come up with that either',
+      detail: 'Error: it is broken',
+      hint: expect.stringContaining('its address, ports and folders or /etc/nomad.d/zz-local.hcl'),
+    });
+
+    expect(host.contents()[config]).toBe('name = "a"\n');
+  });
+
+  it('that starts with its former configuration and ends at once is not said to run', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec());
+    const broken = spec({
+      files: [{ path: config, content: 'broken', attributes: { mode: 0o640, owner: 'nomad:nomad' } }],
+    });
+    // Its unit is of type exec: systemd calls it started as soon as it is one.
+    const silent: FixtureHost = {
+      ...host,
+      request: async asked => {
+        throw new BootstrapError('unreachable', asked, { hint: '-' });
+      },
+    };
+
+    await expect(converge(silent, broken)).rejects.toMatchObject({
+      code: 'agent-not-starting',
+      message: expect.stringContaining('it does not come up with that either'),
+    });
+  });
+
+  it('that does not come up in its new version says that it cannot go back, and where the state from before is', async () => {
+    const host = node({ files: stock });
+    await converge(host, spec({ version: '2.0.4' }));
+    const broken = spec({
+      files: [{ path: config, content: 'broken', attributes: { mode: 0o640, owner: 'nomad:nomad' } }],
+    });
+
+    await expect(converge(host, broken)).rejects.toMatchObject({
+      code: 'agent-not-starting',
+      message: expect.stringContaining('nomad 2.0.5 did not come up'),
+      hint: expect.stringMatching(/ran as 2\.0\.4 before, and cannot simply go back.*nomad-bootstrap\/snapshots/),
+    });
+  });
+
   it('counts as not started with its files as soon as the first of them is written', async () => {
     const host = node({ files: stock });
     await converge(host, spec());

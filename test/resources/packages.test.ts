@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { BootstrapError } from '../../src/core/errors.ts';
 import type { Host } from '../../src/core/types.ts';
 import type { PackageVersion } from '../../src/resolution/resolution.ts';
-import { type PackageManager, packageHold, packages } from '../../src/resources/packages.ts';
+import { type Exchange, type PackageManager, packageHold, packages } from '../../src/resources/packages.ts';
 import { fixtureHost } from '../support/fixture-host.ts';
 
 const none: ReadonlySet<string> = new Set();
@@ -11,6 +12,7 @@ function memoryManager(present: Readonly<Record<string, string>>, heldNames: rea
   const installed = new Map(Object.entries(present));
   const held = new Set(heldNames);
   const transactions: (readonly PackageVersion[])[] = [];
+  const exchanges: (readonly PackageVersion[])[] = [];
   const manager = {
     id: 'apt',
     installed: async (_host, names) => new Map([...installed].filter(([name]) => names.includes(name))),
@@ -20,8 +22,12 @@ function memoryManager(present: Readonly<Record<string, string>>, heldNames: rea
       transactions.push(wanted);
       for (const { name, version } of wanted) installed.set(name, version ?? '1');
     },
+    async exchange(_host, wanted) {
+      exchanges.push(wanted);
+      for (const { name, version } of wanted) installed.set(name, version ?? '1');
+    },
     removal: async () => ({ packages: [], needed: {} }),
-    present: async () => [],
+    present: async (_host, names) => names.filter(name => installed.has(name)),
     async remove() {},
     holding: {
       async hold(_host, names) {
@@ -30,14 +36,20 @@ function memoryManager(present: Readonly<Record<string, string>>, heldNames: rea
       async release() {},
     },
   } satisfies PackageManager;
-  return { manager, transactions, holding: manager.holding as NonNullable<PackageManager['holding']> };
+  return {
+    manager,
+    transactions,
+    exchanges,
+    installed,
+    holding: manager.holding as NonNullable<PackageManager['holding']>,
+  };
 }
 
 const wanted = [{ name: 'nomad', version: '2.0.5-1' }, { name: 'consul', version: '1.21.5-1' }, { name: 'iptables' }];
 const host: Host = fixtureHost();
 
 test('only what is missing or has another version is installed, in one transaction', async () => {
-  const { manager, transactions } = memoryManager({ nomad: '2.0.4-1', iptables: '1.8.9-2', openssl: '3.0' });
+  const { manager, transactions, exchanges } = memoryManager({ nomad: '2.0.4-1', iptables: '1.8.9-2', openssl: '3.0' });
   const resource = packages(manager, wanted);
 
   const change = await resource.plan(host, none);
@@ -47,8 +59,89 @@ test('only what is missing or has another version is installed, in one transacti
     diff: 'nomad: 2.0.4-1 -> 2.0.5-1\nconsul: absent -> 1.21.5-1\n',
   });
   await change?.apply(host);
-  expect(transactions).toEqual([[wanted[0], wanted[1]]]);
+  // What is there is exchanged, and nothing restarted by it.
+  expect(transactions).toEqual([[wanted[1]]]);
+  expect(exchanges).toEqual([[wanted[0]]]);
   expect(await resource.plan(host, none)).toBeUndefined();
+});
+
+describe('another version of what is there', () => {
+  const before = { nomad: '2.0.4-1', consul: '1.21.5-1', iptables: '1' };
+  const refusal = new BootstrapError('config-refused', 'nomad 2.0.5 refuses its configuration', {
+    hint: 'mend it',
+    detail: 'unknown key',
+  });
+
+  /** What belongs to an exchange, in the order in which it came. */
+  function watched(over: Partial<Exchange> = {}) {
+    const seen: string[] = [];
+    const exchange: Exchange = {
+      announce: names => names.map(name => `save the state of ${name}`),
+      prepare: async (_host, installed) => void seen.push(`prepare ${JSON.stringify([...installed])}`),
+      judge: async (_host, names) => void seen.push(`judge ${names.join(' ')}`),
+      ...over,
+    };
+    return { exchange, seen };
+  }
+
+  test('is announced with what comes first, and judged when it is there', async () => {
+    const { manager, exchanges } = memoryManager(before);
+    const { exchange, seen } = watched();
+
+    const change = await packages(manager, wanted, exchange).plan(host, none);
+    await change?.apply(host);
+
+    expect(change?.summary).toBe('save the state of nomad, install nomad 2.0.5-1');
+    expect(seen).toEqual(['prepare [["nomad","2.0.4-1"]]', 'judge nomad']);
+    expect(exchanges).toEqual([[wanted[0]]]);
+  });
+
+  test('does not come where the cluster cannot do without the server, or its state cannot be saved', async () => {
+    const { manager, exchanges, transactions } = memoryManager(before);
+    const { exchange } = watched({
+      prepare: async () => Promise.reject(new BootstrapError('would-lose-quorum', 'no', { hint: '-' })),
+    });
+
+    const change = await packages(manager, wanted, exchange).plan(host, none);
+
+    await expect(change?.apply(host)).rejects.toMatchObject({ code: 'would-lose-quorum' });
+    expect([...exchanges, ...transactions]).toEqual([]);
+  });
+
+  test('that refuses its configuration makes room for the former one', async () => {
+    const { manager, exchanges, installed } = memoryManager(before);
+    const { exchange } = watched({ judge: async () => Promise.reject(refusal) });
+
+    const change = await packages(manager, wanted, exchange).plan(host, none);
+
+    await expect(change?.apply(host)).rejects.toMatchObject({
+      code: 'config-refused',
+      message: 'nomad 2.0.5 refuses its configuration; put back: nomad 2.0.4-1; nothing was restarted',
+      detail: 'unknown key',
+    });
+    expect(exchanges).toEqual([[wanted[0]], [{ name: 'nomad', version: '2.0.4-1' }]]);
+    expect(installed.get('nomad')).toBe('2.0.4-1');
+  });
+
+  test('that cannot be put back is said to be there, before the machine restarts with it', async () => {
+    const { manager } = memoryManager(before);
+    const { exchange } = watched({ judge: async () => Promise.reject(refusal) });
+    const gone: PackageManager = {
+      ...manager,
+      async exchange(onHost, names) {
+        if (names[0]?.version === '2.0.4-1') throw new BootstrapError('packages-failed', 'it is gone', { hint: '-' });
+        await manager.exchange(onHost, names);
+      },
+    };
+
+    const change = await packages(gone, wanted, exchange).plan(host, none);
+
+    await expect(change?.apply(host)).rejects.toMatchObject({
+      code: 'config-refused',
+      message: expect.stringContaining('could not be put back: nomad 2.0.4-1 (it is gone); what ran before still runs'),
+      hint: expect.stringContaining('before this machine restarts'),
+    });
+  });
 });
 
 test('an uninstallation will take away what was not there before, never what was only upgraded', async () => {

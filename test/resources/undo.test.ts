@@ -112,9 +112,13 @@ describe('what was made', () => {
     const kinds = new Set(
       sources.flatMap(source => [...source.matchAll(/\bkind: '([a-z-]+)'(?! \|)/g)].map(([, kind]) => kind)),
     );
+    const paths = { path: '/x', directory: '/x', record: '/x' };
+    const lists = { files: [], names: [], packages: [], before: [], existing: nothing };
+    const states = { unit: 'nomad', enabled: true, running: true, active: true, attributes };
+    const everyField = { ...paths, ...lists, ...states, manager: 'apt', name: 'x', key: 'x' };
     const unknown = [...kinds].filter(kind => {
       try {
-        whatWasMade(journalOf({ kind: kind ?? '', files: [], names: [], packages: [], existing: nothing }));
+        whatWasMade(journalOf({ ...everyField, kind: kind ?? '' }));
         return false;
       } catch {
         return true;
@@ -125,10 +129,12 @@ describe('what was made', () => {
     expect(unknown).toEqual(['undone']);
   });
 
-  test('of a later release is not guessed at', () => {
-    expect(() => whatWasMade(journalOf({ kind: 'hologram' }))).toThrow(
-      expect.objectContaining({ code: 'journal-unknown' }),
-    );
+  test.each<[string, object | undefined]>([
+    ['of a later release', { kind: 'hologram' }],
+    ['in the shape of a later release', { kind: 'files', files: { '/etc/x': 'gone' } }],
+    ['whose beginning is damaged, so that only its end is left', undefined],
+  ])('by an entry %s is not guessed at', (_, undo) => {
+    expect(() => whatWasMade(journalOf(undo as never))).toThrow(expect.objectContaining({ code: 'journal-unknown' }));
   });
 });
 
@@ -395,6 +401,7 @@ describe('the packages', () => {
       all: async () => there,
       held: async () => new Set<string>(),
       async install() {},
+      async exchange() {},
       removal: async (_host, names) => ({ packages: names, needed: {} }),
       present: async (_host, names) => names.filter(name => there.includes(name)),
       async remove(_host, names) {

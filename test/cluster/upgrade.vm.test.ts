@@ -1,0 +1,219 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Lab, type LabNode, openLab, type System, waitFor, whyNoLab } from '../lab/lab.ts';
+import { bootstrap, eventsNamed, failure, freshNode, madeTrue, type Run, verify } from './bootstrap.ts';
+
+const reason = whyNoLab();
+if (reason !== undefined) process.stderr.write(`skipped: test/cluster/upgrade.vm.test.ts: ${reason}\n`);
+
+/**
+ * From the patch release before to the real one. The older package is a repack of the same program under another number: how an agent takes over
+ * the data of an older one, and whether it accepts the former configuration, is not shown here. What is shown is everything around
+ * it: the order, what is asked, saved, judged and put back, and that nothing but nomad-bootstrap restarts an agent.
+ */
+describe.skipIf(reason !== undefined)('an upgrade', () => {
+  let lab: Lab;
+  let older: readonly string[];
+  let newer: readonly string[];
+  let servers: readonly LabNode[];
+  let client: LabNode;
+
+  const systems: readonly System[] = ['debian12', 'rocky9', 'debian13'];
+  const stock = () => ['--insecure', '--network', 'eth1', ...lab.mirror.offer.flags];
+
+  beforeAll(async () => {
+    lab = await openLab();
+    const { nomad, consul } = lab.mirror.offer;
+    older = ['--nomad-version', nomad.olderPatch, '--consul-version', consul.olderPatch];
+    newer = ['--nomad-version', nomad.real, '--consul-version', consul.real];
+    servers = await Promise.all(systems.map((system, at) => freshNode(lab, { name: `s${at + 1}`, system })));
+    client = await freshNode(lab, { name: 'c1', system: 'debian12' });
+    const join = servers.map(({ vlanAddress }) => vlanAddress).join(',');
+    const made = await Promise.all([
+      ...servers.map(node => bootstrap(node, ['server', '--expect', '3', '--join', join, ...older, ...stock()])),
+      bootstrap(client, ['client', '--docker', 'none', '--join', join, ...older, ...stock()]),
+    ]);
+    expect(made.map(run => [run.exitCode, failure(run)])).toEqual(made.map(() => [0, undefined]));
+    await waitFor('autopilot to count on three servers', async () =>
+      (await tolerance(server(2))) === 1 ? true : undefined,
+    );
+  });
+
+  afterAll(() => lab?.close());
+
+  function server(at: number): LabNode {
+    const node = servers[at];
+    if (node === undefined) throw new Error('three servers were made');
+    return node;
+  }
+
+  it('of a client is refused while its servers are older, and touches nothing', async () => {
+    const before = await state(client);
+
+    const run = await bootstrap(client, ['client', '--nomad-version', lab.mirror.offer.nomad.nextMinor]);
+
+    expect([run.exitCode, failure(run)]).toMatchObject([2, { code: 'newer-than-servers' }]);
+    expect(await state(client)).toEqual(before);
+  });
+
+  it.each([0, 1])(
+    "that its new program's configuration stands in the way of puts the former packages back (%i)",
+    async at => {
+      const node = server(at);
+      const before = await state(node);
+      await node.writeFile('/etc/nomad.d/zz-local.hcl', 'no_such_key = 1\n');
+
+      const run = await bootstrap(node, ['server', ...newer]);
+
+      expect([run.exitCode, failure(run)]).toMatchObject([
+        1,
+        { code: 'config-refused', detail: expect.stringContaining('zz-local.hcl') },
+      ]);
+      expect(failure(run)?.message).toMatch(/put back: .*; nothing was restarted$/);
+      expect(await state(node)).toEqual(before);
+      await node.exec(['rm', '/etc/nomad.d/zz-local.hcl']);
+    },
+  );
+
+  it('of a server is refused while another one is away, and touches nothing', async () => {
+    await server(2).exec(['systemctl', 'stop', 'nomad', 'consul']);
+    const before = await state(server(0));
+
+    const run = await bootstrap(server(0), ['server', ...newer]);
+
+    expect([run.exitCode, failure(run)?.code, madeTrue(run)]).toEqual([1, 'would-lose-quorum', []]);
+    expect(await state(server(0))).toEqual(before);
+    await server(2).exec(['systemctl', 'start', 'consul', 'nomad']);
+    await waitFor('the cluster to be whole again', async () => ((await tolerance(server(0))) === 1 ? true : undefined));
+  });
+
+  it('that is started on all servers at once goes through, one server after the other', async () => {
+    const before = await Promise.all(servers.map(state));
+
+    const runs = await Promise.all(servers.map(node => bootstrap(node, ['server', ...newer])));
+
+    expect(runs.map(run => [run.exitCode, failure(run)])).toEqual(runs.map(() => [0, undefined]));
+    for (const [at, run] of runs.entries()) {
+      const node = server(at);
+      expect(summaryOf(run)).toMatch(/^save the state of nomad, save the state of consul, install nomad /);
+      expect(await packageVersions(node)).toEqual([lab.mirror.offer.consul.real, lab.mirror.offer.nomad.real]);
+      // One restart of each, by nobody else.
+      expect(await starts(node)).toEqual((before[at]?.starts ?? []).map(count => count + 1));
+      const saved = await node.exec(['sh', '-c', 'stat -c "%a %U %n" /var/lib/nomad-bootstrap/snapshots/*']);
+      for (const line of saved.stdout.trim().split('\n'))
+        expect(line).toMatch(/^600 root \S+_\d+\.\d+\.\d+-1_\d{8}T\d{6}Z\.snap$/);
+    }
+    for (const agent of ['consul', 'nomad']) {
+      const spans = (await Promise.all(servers.map(node => lastAbsence(node, agent)))).sort((a, b) => a.from - b.from);
+      for (const [at, span] of spans.entries()) expect(span.from).toBeGreaterThan(spans[at - 1]?.to ?? 0);
+    }
+    expect((await verify(server(0), ['--wait', '60'])).exitCode).toBe(0);
+  });
+
+  it('of a client follows, and a rerun keeps the version and changes nothing', async () => {
+    const run = await bootstrap(client, ['client', ...newer]);
+    expect([run.exitCode, failure(run)]).toEqual([0, undefined]);
+    expect(await packageVersions(client)).toEqual([lab.mirror.offer.consul.real, lab.mirror.offer.nomad.real]);
+
+    for (const [node, role] of [
+      [client, 'client'],
+      [server(1), 'server'],
+    ] as const) {
+      const again = await bootstrap(node, [role]);
+      expect([again.exitCode, eventsNamed(again, 'planned').flatMap(({ changes }) => changes)]).toEqual([0, []]);
+    }
+  });
+
+  it('can be gone back behind by the state that was saved', async () => {
+    const [file] = (await server(0).exec(['sh', '-c', 'ls /var/lib/nomad-bootstrap/snapshots/nomad_*'])).stdout.split(
+      '\n',
+    );
+    await server(0).exec(['nomad', 'namespace', 'apply', 'made-after-the-upgrade']);
+
+    await server(0).exec(['nomad', 'operator', 'snapshot', 'restore', file ?? '']);
+
+    expect((await server(1).exec(['nomad', 'namespace', 'list'])).stdout).not.toContain('made-after-the-upgrade');
+  });
+
+  it('to a configuration with which the agent does not come up leaves the former one running', async () => {
+    const node = server(2);
+    // A unit that does not start with one particular setting, as an agent that finds its port taken would not.
+    const dropIn = '/etc/systemd/system/nomad.service.d/zz-local.conf';
+    await node.writeFile(dropIn, "[Service]\nExecStartPre=/bin/sh -c '! grep -q debug-host /etc/nomad.d/nomad.hcl'\n");
+    await node.exec(['systemctl', 'daemon-reload']);
+    const config = await node.readFile('/etc/nomad.d/nomad.hcl');
+
+    const run = await bootstrap(node, ['server', '--with-client', '--docker', 'none', '--meta', 'role=debug-host']);
+
+    expect([run.exitCode, failure(run)]).toMatchObject([1, { code: 'agent-not-starting', detail: expect.any(String) }]);
+    expect(failure(run)?.message).toBe(
+      'nomad did not come up with its new configuration; the former one was put back and it runs with that',
+    );
+    expect(await node.readFile('/etc/nomad.d/nomad.hcl')).toEqual(config);
+    expect((await node.exec(['systemctl', 'is-active', 'nomad'])).stdout).toBe('active\n');
+
+    await node.exec(['rm', dropIn]);
+    await node.exec(['systemctl', 'daemon-reload']);
+    const healed = await bootstrap(node, ['server']);
+    expect([healed.exitCode, failure(healed)]).toEqual([0, undefined]);
+    expect((await verify(node, ['--wait', '60'])).exitCode).toBe(0);
+  });
+});
+
+async function packageVersions(node: LabNode): Promise<readonly string[]> {
+  const query = "dpkg-query -W -f='${Version}\\n' consul nomad 2>/dev/null || rpm -q --qf '%{VERSION}\\n' consul nomad";
+  const { stdout } = await node.exec(['sh', '-c', query]);
+  return stdout
+    .trim()
+    .split('\n')
+    .map(version => version.replace(/-1$/, ''));
+}
+
+/** How often systemd has started Consul and Nomad. */
+async function starts(node: LabNode): Promise<readonly number[]> {
+  const { stdout } = await node.exec(['journalctl', '--output=cat', '--no-pager', '_PID=1']);
+  return ['consul', 'nomad'].map(
+    unit => stdout.split('\n').filter(line => line.startsWith(`Starting ${unit}.service`)).length,
+  );
+}
+
+/** What an upgrade changes: versions, processes, configuration. */
+async function state(node: LabNode) {
+  const processes = await node.exec(['systemctl', 'show', '--property=MainPID,InvocationID', 'consul', 'nomad']);
+  return {
+    versions: await packageVersions(node),
+    processes: processes.stdout,
+    starts: await starts(node),
+    config: (await node.exec(['sh', '-c', 'cat /etc/nomad.d/nomad.hcl /etc/consul.d/consul.hcl'])).stdout,
+    recorded: (await node.exec(['cat', '/etc/nomad-bootstrap/settings.json'])).stdout,
+  };
+}
+
+/** When the agent was last away: from the beginning of its stop to the end of its start, in microseconds. */
+async function lastAbsence(node: LabNode, unit: string): Promise<{ readonly from: number; readonly to: number }> {
+  const { stdout } = await node.exec(['journalctl', '--output=json', '--no-pager', '_PID=1', `UNIT=${unit}.service`]);
+  const lines = stdout
+    .trim()
+    .split('\n')
+    .map(line => JSON.parse(line) as Record<string, string>);
+  const last = (word: string) =>
+    Number(lines.findLast(line => line['MESSAGE']?.startsWith(word))?.['__REALTIME_TIMESTAMP']);
+  return { from: last('Stopping'), to: last('Started') };
+}
+
+async function tolerance(node: LabNode): Promise<number> {
+  const of = async (port: number) => {
+    const url = `http://127.0.0.1:${port}/v1/operator/autopilot/health`;
+    const { stdout } = await node.exec(['curl', '-sS', '-m', '10', url], { check: false });
+    try {
+      return (JSON.parse(stdout) as { FailureTolerance?: number }).FailureTolerance ?? 0;
+    } catch {
+      return 0;
+    }
+  };
+  return Math.min(await of(4646), await of(8500));
+}
+
+function summaryOf(run: Run): string | undefined {
+  const changes = eventsNamed(run, 'planned').flatMap(planned => planned.changes);
+  return changes.find(({ id }) => id.startsWith('packages:'))?.summary;
+}
