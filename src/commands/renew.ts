@@ -5,17 +5,14 @@ import { BootstrapError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
 import { runChecks, waitUntilHealthy } from '../core/run-checks.ts';
 import type { CheckResult } from '../core/types.ts';
-import { asThisNode, consulApi } from '../own-agents.ts';
+import { asThisNode } from '../own-agents.ts';
+import { lockCluster } from '../resources/cluster-lock.ts';
 import { renewedCertificate } from '../steps/certificate-renewal.ts';
 import { consulManagementApi } from '../steps/consul-access.ts';
 import { isSecureServer, type SecureServer } from '../target.ts';
 import type { CommandContext } from './command.ts';
 import { recordedTarget } from './recorded-target.ts';
 
-/** Nomad closes its streams when it takes up a certificate: the servers do it one after the other. */
-const lockKey = 'nomad-bootstrap/certificate-renewal';
-/** A lock of a server that died is free after twice this time. */
-const lockSeconds = 120;
 const settleSeconds = 90;
 
 /**
@@ -37,9 +34,10 @@ export async function run(context: CommandContext): Promise<ExitCode> {
     return finished('converged', 0, due.length === 0 ? "this server's certificate is not due" : '');
   }
   refuseUnhealthy(await autopilot(context, target));
-  const unlock = await lockCluster(context, target);
-  if (unlock === undefined)
-    return finished('converged', 0, 'another server renews its certificate; this one comes later');
+  // Nomad closes its streams when it takes up a certificate: the servers do it one after the other.
+  const unlock = await lockCluster(host, consulManagementApi(target), target.config.node.name);
+  if (typeof unlock !== 'function')
+    return finished('converged', 0, `${unlock.holder} is changed just now; this one's certificate comes later`);
   try {
     const { applied } = await converge({ ...context, steps: [renewedCertificate], target });
     const results = await waitUntilHealthy([consulAutopilot, nomadAutopilot], asThisNode(host, target), target, {
@@ -72,25 +70,4 @@ function refuseUnhealthy(results: readonly CheckResult[]): void {
       hint: 'put that right (nomad-bootstrap verify); the renewal is tried again every day',
     },
   );
-}
-
-/** Consul's lock over all servers. Returns what frees it, or `undefined` where another server holds it. */
-async function lockCluster({ host }: CommandContext, target: SecureServer): Promise<(() => Promise<void>) | undefined> {
-  const { options } = consulManagementApi(target);
-  const put = async (path: string, body = ''): Promise<string> => {
-    const response = await host.send(`${consulApi}${path}`, { ...options, method: 'PUT', body, timeoutMs: 15_000 });
-    const text = new TextDecoder().decode(response.body).trim();
-    if (response.status === 200) return text;
-    throw new BootstrapError('agent-refused', `Consul answered ${response.status} to ${path}: ${text}`, {
-      hint: 'see whether it has a leader: nomad-bootstrap verify',
-    });
-  };
-  const session = { Name: 'nomad-bootstrap renew', TTL: `${lockSeconds}s`, LockDelay: '1s', Behavior: 'delete' };
-  const { ID } = JSON.parse(await put('/v1/session/create', JSON.stringify(session))) as { ID: string };
-  const free = async () => {
-    await put(`/v1/session/destroy/${ID}`);
-  };
-  if ((await put(`/v1/kv/${lockKey}?acquire=${ID}`, target.config.node.name)) === 'true') return free;
-  await free();
-  return undefined;
 }

@@ -20,6 +20,8 @@ export interface AgentSpec {
   readonly answersAt: string;
   /** Throws `would-lose-quorum` when the running agent must not be restarted now. */
   readonly beforeRestart: (host: HostReader) => Promise<void>;
+  /** Does what restarts the running agent when nobody else of its cluster is at it. Absent: at once. */
+  readonly inTurn?: (host: Host, work: () => Promise<void>) => Promise<void>;
 }
 
 /** Digests of what each agent was last started with. */
@@ -68,14 +70,22 @@ export function agent(spec: AgentSpec): Resource {
           active: running,
         },
         async apply(target) {
-          if (wanted.includes('restart')) await spec.beforeRestart(target);
           // An agent that runs with what it should is only enabled.
-          if (running && current) await enable(target, spec);
-          else await bringUp(target, spec, digest, recordPath);
+          if (running && current) return enable(target, spec);
+          const make = () => bringUp(target, spec, digest, recordPath);
+          if (!wanted.includes('restart')) return make();
+          await (spec.inTurn ?? atOnce)(target, async () => {
+            await spec.beforeRestart(target);
+            await make();
+          });
         },
       };
     },
   };
+}
+
+function atOnce(_host: Host, work: () => Promise<void>): Promise<void> {
+  return work();
 }
 
 /** The folders that will be made for the files. */

@@ -33,13 +33,20 @@ export function quorumGuard(
 /** An agent that was restarted a moment ago has still to meet the others again, and a leader to be seen. */
 const patienceSeconds = 20;
 
-async function mayGo(host: HostReader, api: string): Promise<boolean> {
-  const peers = await json(host, `${api}/v1/status/peers`);
-  if (!Array.isArray(peers) || peers.length <= 1) return true;
+/** Whether the cluster can do without this server now. */
+export async function mayGo(host: HostReader, api: string): Promise<boolean> {
+  const peers = await peersOf(host, api);
+  if (peers.length <= 1) return true;
   if (!isTolerant(await json(host, `${api}/v1/operator/autopilot/health`))) return false;
   // Autopilot notices a server that died only after up to 40 s, Consul's gossip within 10: both must agree.
   const majority = Math.floor(peers.length / 2) + 1;
   return ((await liveServers(host)) ?? peers.length) > majority;
+}
+
+/** The servers of the cluster; none where nobody answers. */
+export async function peersOf(host: HostReader, api: string): Promise<readonly unknown[]> {
+  const peers = await json(host, `${api}/v1/status/peers`);
+  return Array.isArray(peers) ? peers : [];
 }
 
 function refusal(product: 'Consul' | 'Nomad', purpose: 'restarted' | 'removed'): BootstrapError {

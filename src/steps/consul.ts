@@ -9,6 +9,7 @@ import { type AgentSpec, agent } from '../resources/agent.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
+import { serversTurn } from './servers-turn.ts';
 
 export const consul: Step<Target> = {
   id: 'consul',
@@ -50,6 +51,7 @@ export function consulAgent(target: NodeTarget): AgentSpec {
     validate: ['consul', 'validate'],
     answersAt: `${consulApi}/v1/agent/self`,
     beforeRestart: host => quorumGuard('Consul', consulApi, target)(asThisNode(host, target)),
+    ...serversTurn('Consul', consulApi, target),
   };
 }
 

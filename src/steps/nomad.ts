@@ -11,6 +11,7 @@ import { quorumGuard } from '../resources/quorum-guard.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
 import { consulServers } from './peers.ts';
+import { serversTurn } from './servers-turn.ts';
 
 export const nomad: Step<Target> = {
   id: 'nomad',
@@ -51,6 +52,7 @@ export function nomadAgent(target: NodeTarget): AgentSpec {
     validate: ['nomad', 'config', 'validate'],
     answersAt: `${nomadApi}/v1/agent/self`,
     beforeRestart: host => quorumGuard('Nomad', nomadApi, target)(asThisNode(host, target)),
+    ...serversTurn('Nomad', nomadApi, target),
   };
 }
 

@@ -160,7 +160,7 @@ describe.skipIf(reason !== undefined)('an upgrade', () => {
 });
 
 async function packageVersions(node: LabNode): Promise<readonly string[]> {
-  const query = "dpkg-query -W -f='${Version}\\n' consul nomad 2>/dev/null || rpm -q --qf '%{VERSION}\\n' consul nomad";
+  const query = `dpkg-query -W -f='\${Version}\\n' consul nomad 2>/dev/null || rpm -q --qf '%{VERSION}\\n' consul nomad`;
   const { stdout } = await node.exec(['sh', '-c', query]);
   return stdout
     .trim()
