@@ -1,6 +1,7 @@
 import { BootstrapError } from '../core/errors.ts';
 import type { Host, HostReader, HttpResponse, MutatingRequestOptions, Path } from '../core/types.ts';
 import { readUnit } from '../core/unit.ts';
+import { drainedMark } from './eligibility.ts';
 import { quorumGuard } from './quorum-guard.ts';
 
 /** How an agent takes leave of its cluster before it is removed. */
@@ -88,12 +89,15 @@ async function drain(host: Host, { drainSeconds, remark }: DepartureOptions): Pr
     remark(`this node was not drained, so its jobs end without notice: ${told(answer)}`);
     return;
   }
+  // For a client that comes back with its data.
+  await host.writeFile(drainedMark, '', { mode: 0o600, owner: 'root:root' });
   try {
     if (!(await drained(host, node, headers, drainSeconds + marginSeconds)))
       remark('some allocations of this node did not end in time');
   } catch (error) {
     // Interrupted: the node goes on with its work.
     await order({ DrainSpec: null, MarkEligible: true });
+    await host.remove(drainedMark);
     throw error;
   }
 }

@@ -45,7 +45,9 @@ const residues: Readonly<Record<string, Residue>> = {
       // Beside these, `plugins` and `host_volume_plugins` hold an operator's programs.
       {
         path: '/opt/nomad/data',
-        own: ['alloc', 'checkpoint-signature', 'client', 'host_volumes', 'server', 'tmp'],
+        own: [
+          ...['alloc', 'checkpoint-signature', 'client', 'drained-by-nomad-bootstrap', 'host_volumes', 'server', 'tmp'],
+        ],
       },
       { path: '/opt/nomad/alloc_mounts' },
     ],

@@ -5,9 +5,11 @@ import type { Step } from '../core/types.ts';
 import { asThisNode, nomadApi } from '../own-agents.ts';
 import { type AgentSpec, agent } from '../resources/agent.ts';
 import { directory } from '../resources/directory.ts';
+import { eligibility } from '../resources/eligibility.ts';
 import type { DesiredFile } from '../resources/file.ts';
 import { packagesId } from '../resources/packages.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
+import { treeOwner } from '../resources/tree-owner.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
 import { consulServers } from './peers.ts';
@@ -28,7 +30,10 @@ export const nomad: Step<Target> = {
             // Whose script gives it to nomad at every upgrade.
             packagesId(target.platform.packages),
           ),
+          // It may be kept data, of a user nomad that had another number, or of a server that ran jobs and was root.
+          ...(target.config.node.runsClient ? [] : [treeOwner('/opt/nomad/data/server', 'nomad:nomad')]),
           agent(nomadAgent(target)),
+          ...(target.config.node.runsClient ? [eligibility(nomadApi)] : []),
         ]
       : [],
 };

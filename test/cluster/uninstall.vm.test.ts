@@ -10,6 +10,42 @@ describe.skipIf(reason !== undefined)('an uninstallation', () => {
   it('on debian12 leaves a server and a client with Docker as they were, data apart', () =>
     leavesBothAsTheyWere('debian12'));
 
+  it('that keeps the data lets a client take jobs again, and a server whose user got another number read what it had', async () => {
+    await inLab(async lab => {
+      const server = await freshNode(lab, { name: 'server', system: 'debian12' });
+      const client = await freshNode(lab, { name: 'client', system: 'debian12' });
+      const serverLine = ['server', '--expect', '1', ...insecure(lab)];
+      const clientLine = ['client', '--docker', 'none', '--join', server.vlanAddress ?? '', ...insecure(lab)];
+      await settled(server, serverLine);
+      await settled(client, clientLine);
+      const nodes = () => json(server, 'http://127.0.0.1:4646/v1/nodes');
+      const [before] = await nodes();
+
+      await settled(client, ['uninstall']);
+      expect(await nodes()).toMatchObject([{ ID: before?.['ID'], SchedulingEligibility: 'ineligible' }]);
+      await settled(client, clientLine);
+      expect(await nodes()).toMatchObject([
+        { ID: before?.['ID'], Status: 'ready', SchedulingEligibility: 'eligible', Drain: false },
+      ]);
+
+      // What an operator has ruled out stays so.
+      await client.exec(['nomad', 'node', 'eligibility', '-self', '-disable']);
+      await bootstrap(client, ['client', '--meta', 'rack=a', '--wait', '5']);
+      expect(await nodes()).toMatchObject([{ SchedulingEligibility: 'ineligible' }]);
+
+      const numbers = async () => (await server.exec(['sh', '-c', 'id -u nomad; id -u consul'])).stdout;
+      const had = await numbers();
+      const raft = ['cat', '/opt/nomad/data/server/node-id'];
+      const id = (await server.exec(raft)).stdout;
+      await settled(server, ['uninstall']);
+      for (const squatter of ['one', 'two']) await server.exec(['useradd', '--system', '--user-group', squatter]);
+      await settled(server, serverLine);
+      expect(await numbers()).not.toBe(had);
+      expect((await server.exec(raft)).stdout).toBe(id);
+      expect(await nodes()).toMatchObject([{ ID: before?.['ID'] }]);
+    });
+  });
+
   it('takes one server of three out of raft, and not another while the cluster needs it', async () => {
     await inLab(async lab => {
       const names = ['one', 'two', 'three'];

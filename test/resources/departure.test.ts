@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BootstrapError } from '../../src/core/errors.ts';
 import { consulDeparture, nomadDeparture } from '../../src/resources/departure.ts';
+import { drainedMark } from '../../src/resources/eligibility.ts';
 import { type FixtureDescription, type FixtureHost, fixtureHost } from '../support/fixture-host.ts';
 
 const nomad = 'http://127.0.0.1:4646';
@@ -59,7 +60,9 @@ describe('a Nomad client', () => {
     const departure = nomadDeparture(asked);
     expect(await departure.plan(host)).toEqual(['drain']);
     await departure.leave(host);
-    expect(sent(host)).toEqual([drainOrder(180e9)]);
+    expect(sent(host)).toEqual([drainOrder(180e9), 'write']);
+    // For when it comes back with its data.
+    expect(Object.keys(host.contents())).toContain(drainedMark);
     expect(host.waits).toHaveLength(2);
     expect(asked.remarks).toEqual([]);
   });
@@ -74,7 +77,7 @@ describe('a Nomad client', () => {
       },
     });
     await nomadDeparture(options(0)).leave(host);
-    expect(sent(host)).toEqual([drainOrder(-1)]);
+    expect(sent(host)).toEqual([drainOrder(-1), 'write']);
   });
 
   test('goes all the same when its allocations do not end, and says so', async () => {
@@ -114,7 +117,8 @@ describe('a Nomad client', () => {
     const interrupted = new BootstrapError('interrupted', 'interrupted', { hint: '' });
     const sleepless: FixtureHost = { ...host, sleep: () => Promise.reject(interrupted) };
     await expect(nomadDeparture(options()).leave(sleepless)).rejects.toBe(interrupted);
-    expect(sent(host).at(-1)).toBe(`PUT ${node}/drain {"DrainSpec":null,"MarkEligible":true}`);
+    expect(sent(host).slice(-2)).toEqual([`PUT ${node}/drain {"DrainSpec":null,"MarkEligible":true}`, 'remove']);
+    expect(await host.stat(drainedMark)).toBeUndefined();
   });
 });
 
