@@ -1,6 +1,7 @@
-import { consul } from './agents.ts';
+import { consul, readConsulMembers } from './agents.ts';
 import { judgeAutopilot } from './autopilot.ts';
 import { electionMs, type HealthCheck, onServers } from './health-check.ts';
+import { countServers } from './servers.ts';
 
 export const consulAutopilot: HealthCheck = {
   id: 'consul-autopilot',
@@ -9,5 +10,8 @@ export const consulAutopilot: HealthCheck = {
   needs: ['consul-leader'],
   confirmMs: electionMs,
   appliesTo: onServers,
-  run: (host, { config }) => judgeAutopilot(host, consul, config.node.expect),
+  async run(host, target) {
+    const { expected } = countServers(await readConsulMembers(host), target);
+    return judgeAutopilot(host, consul, expected);
+  },
 };

@@ -8,6 +8,6 @@ export const consulServers: HealthCheck = {
   scope: 'cluster',
   needs: ['consul-agent'],
   async run(host, target) {
-    return judgeServers(consul, countServers(await readConsulMembers(host), target), target);
+    return judgeServers(host, consul, countServers(await readConsulMembers(host), target), target);
   },
 };

@@ -66,10 +66,9 @@ async function howFar(
   return least;
 }
 
-/** Whether all who ever were there are, and agree on how many they will be. */
-function isGrowing({ alive, failed, left, expected }: ServerCount, peers: number): boolean {
-  const agreed = alive.every(({ expect }) => expect === undefined || expect === expected);
-  return agreed && peers === alive.length && failed.length === 0 && left.length === 0;
+/** Whether all who ever were there are. Those that came first may have been told of fewer. */
+function isGrowing({ alive, failed, left }: ServerCount, peers: number): boolean {
+  return peers === alive.length && failed.length === 0 && left.length === 0;
 }
 
 /** Before there is a leader Nomad knows no token; Consul's word has to do. */

@@ -1,6 +1,7 @@
-import { nomad } from './agents.ts';
+import { nomad, readNomadMembers } from './agents.ts';
 import { judgeAutopilot } from './autopilot.ts';
 import { electionMs, type HealthCheck, onServers } from './health-check.ts';
+import { countServers } from './servers.ts';
 
 export const nomadAutopilot: HealthCheck = {
   id: 'nomad-autopilot',
@@ -9,5 +10,8 @@ export const nomadAutopilot: HealthCheck = {
   needs: ['nomad-leader'],
   confirmMs: electionMs,
   appliesTo: onServers,
-  run: (host, { config }) => judgeAutopilot(host, nomad, config.node.expect),
+  async run(host, target) {
+    const { expected } = countServers(await readNomadMembers(host, target.config.node.region), target);
+    return judgeAutopilot(host, nomad, expected);
+  },
 };

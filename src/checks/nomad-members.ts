@@ -9,6 +9,6 @@ export const nomadMembers: HealthCheck = {
   needs: ['nomad-agent'],
   async run(host, target) {
     const members = await readNomadMembers(host, target.config.node.region);
-    return judgeServers(nomad, countServers(members, target), target);
+    return judgeServers(host, nomad, countServers(members, target), target);
   },
 };

@@ -1,7 +1,9 @@
+import * as z from 'zod';
 import { searchText } from '../config/linode-search.ts';
-import type { CheckOutcome } from '../core/types.ts';
+import { BootstrapError } from '../core/errors.ts';
+import type { CheckOutcome, HostReader } from '../core/types.ts';
 import type { NodeTarget } from '../target.ts';
-import type { Agent, Member } from './agents.ts';
+import { type Agent, type Member, readAgent } from './agents.ts';
 import { count, fail, pass, warn } from './health-check.ts';
 
 /** How many servers of one kind of agent there are, and how many there should be. */
@@ -11,7 +13,7 @@ export interface ServerCount {
   readonly failed: readonly Member[];
   /** Went on purpose, or were given up: Consul does that within seconds of a failure. */
   readonly left: readonly Member[];
-  /** By this node's settings; on a client by what the servers say. 0: no server is in sight. */
+  /** The most that any of them was told: a cluster grows by servers that expect more than the first. 0 on a client that sees none. */
   readonly expected: number;
 }
 
@@ -23,7 +25,7 @@ export function countServers(members: readonly Member[], target: NodeTarget): Se
     alive,
     failed: servers.filter(({ state }) => state === 'failed'),
     left: servers.filter(({ state }) => state === 'left'),
-    expected: runsServer ? expect : Math.max(0, ...alive.map(server => server.expect ?? 0)),
+    expected: Math.max(runsServer ? expect : 0, ...alive.map(server => server.expect ?? 0)),
   };
 }
 
@@ -36,8 +38,23 @@ export function serversSeen({ alive, expected }: ServerCount): string {
 const gossipPorts = { nomad: 4648, consul: 8301 };
 const rpcPorts = { nomad: 4647, consul: 8300 };
 
-/** Whether all servers that should be there are there, and agree on how many that is. */
-export function judgeServers(agent: Agent, servers: ServerCount, target: NodeTarget): CheckOutcome {
+/** Whether raft has peers. How many servers were expected counts until it has, and never again. */
+async function hasFormed(host: HostReader, agent: Agent): Promise<boolean> {
+  try {
+    return (await readAgent(host, agent, '/v1/status/peers?stale', z.array(z.string()))).length > 0;
+  } catch (error) {
+    if (error instanceof BootstrapError && error.code.startsWith('agent-')) return false;
+    throw error;
+  }
+}
+
+/** Whether all servers that should be there are there, and, before they have a leader, agree on how many that is. */
+export async function judgeServers(
+  host: HostReader,
+  agent: Agent,
+  servers: ServerCount,
+  target: NodeTarget,
+): Promise<CheckOutcome> {
   const { alive, failed, left, expected } = servers;
   const gone = [...failed, ...left];
   const port = gossipPorts[agent.unit];
@@ -52,7 +69,7 @@ export function judgeServers(agent: Agent, servers: ServerCount, target: NodeTar
   for (const { name, expect } of alive) {
     if (expect !== undefined) expects.set(expect, [...(expects.get(expect) ?? []), name]);
   }
-  if (expects.size > 1) {
+  if (expects.size > 1 && !(await hasFormed(host, agent))) {
     const said = [...expects].map(([expect, names]) => `${expect} by ${names.sort().join(', ')}`);
     return fail(
       `the servers expect different numbers of servers: ${said.join('; ')}`,

