@@ -1,9 +1,98 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { namesOf, type OptionName, options, variableName } from '../../src/config/options.ts';
 import { type Lab, type LabNode, openLab, whyNoLab } from '../lab/lab.ts';
 import { bootstrap, eventsNamed, failure, freshNode, program, type Traces, touched, traces } from './bootstrap.ts';
 
 const reason = whyNoLab();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/refusals.lab.test.ts: ${reason}\n`);
+
+/** Whatever is understood after all is only looked at, and the lab's upstreams are trusted for that. */
+function harmless(lab: Lab): Readonly<Record<string, string>> {
+  const { flags } = lab.mirror.offer;
+  const pairs = flags.flatMap((flag, at) => (at % 2 === 0 ? [[variableName(flag.slice(2)), flags[at + 1] ?? '']] : []));
+  return { ...Object.fromEntries(pairs), NOMAD_BOOTSTRAP_DRY_RUN: 'true' };
+}
+
+const names = Object.keys(options) as OptionName[];
+const values = fc.oneof(
+  fc.constantFrom(
+    ...[
+      '3',
+      '0',
+      '-1',
+      '1e9',
+      'true',
+      'no',
+      'auto',
+      'vlan',
+      'eth0',
+      '10.77.0.12',
+      '10.77.0.0/24',
+      'latest',
+      '2.0.5',
+      '2.00.5',
+    ],
+    ...[
+      'web-1',
+      'a b',
+      'k=v',
+      '=',
+      '',
+      '/',
+      '../..',
+      '/dev/null',
+      '/etc',
+      'https://x',
+      '"',
+      '\n',
+      'ü',
+      '__proto__',
+      'a'.repeat(300),
+    ],
+  ),
+  // What no argument of a program can hold is not among them.
+  fc.string({ maxLength: 12 }).filter(text => !text.includes('\u0000')),
+);
+/** Neither what makes a dry run a real one, nor what writes a file that it is told to. */
+const flags = names
+  .filter(
+    name => !['dryRun', 'timings', 'timer', 'canary', 'mirror', 'config', 'waitLock', 'wait', 'format'].includes(name),
+  )
+  .flatMap(namesOf);
+
+/** A command line, variables, and what is in the --config file. Most are wrong; `token` and `facts` are not among them, which answer anybody. */
+const anyInput = fc.record({
+  argv: fc
+    .tuple(
+      fc.constantFrom('server', 'client', 'auto', 'dev', 'image', 'uninstall', 'verify', 'sever', ''),
+      fc.array(
+        fc.oneof(
+          fc.constantFrom(...flags).map(flag => `--${flag}`),
+          fc.tuple(fc.constantFrom(...flags), values).map(([flag, value]) => `--${flag}=${value}`),
+          values,
+        ),
+        { maxLength: 4 },
+      ),
+      fc.constantFrom([], [], ['--config']),
+    )
+    .map(([command, words, config]) => [command, ...words, ...config])
+    .filter(words => !words.some(word => /^--(?:no-)?(?:dry-?run|timings|timer|canary|mirror)|^--?$/i.test(word))),
+  variables: fc.dictionary(
+    fc.constantFrom(...flags.map(flag => variableName(flag))),
+    values.filter(text => !/\n/.test(text)),
+    { maxKeys: 2 },
+  ),
+  file: fc.oneof(
+    fc
+      .dictionary(
+        fc.constantFrom(...flags),
+        fc.oneof(values, fc.integer(), fc.boolean(), fc.constant(null), fc.array(values)),
+      )
+      .map(value => JSON.stringify(value)),
+    fc.string({ unit: 'binary', maxLength: 40 }),
+  ),
+});
 
 const nobody = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 
@@ -111,6 +200,39 @@ describe.skipIf(reason !== undefined)('a fresh node', () => {
       expect.stringMatching(/^fix: .+/),
     ]);
     expect(await untouched()).toEqual([]);
+  });
+
+  it('is not touched by 200 command lines, variables and --config files of any kind: refused in words, soon, and never with a stack trace', async () => {
+    await node.exec(['mkdir', '-p', '/root/fuzz']);
+    const inputs = fc.sample(anyInput, 200);
+    for (const [at, { file }] of inputs.entries()) await node.writeFile(`/root/fuzz/${at}.yaml`, file);
+    const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;
+    const lines = inputs.map(({ argv, variables }, at) => {
+      const words = [program, ...argv, ...(argv.includes('--config') ? [`/root/fuzz/${at}.yaml`] : [])];
+      const given = Object.entries({ ...variables, ...harmless(lab) }).map(([name, value]) => `${name}=${value}`);
+      return `timeout -k 5 60 env ${[...given, ...words].map(quoted).join(' ')} >/root/fuzz/${at}.out 2>&1 </dev/null; echo "${at} $?"`;
+    });
+    await node.writeFile('/root/fuzz/run.sh', `${lines.join('\n')}\n`);
+    await node.exec(['sh', '-c', 'for i in $(seq 0 199); do : >/root/fuzz/$i.out; done']);
+    const before = await traces(node, ['/root/fuzz']);
+
+    const { stdout } = await node.exec(['sh', '/root/fuzz/run.sh']);
+
+    expect(touched(before, await traces(node, ['/root/fuzz']))).toEqual([]);
+    const answers = stdout.trim().split('\n');
+    expect(answers).toHaveLength(200);
+    for (const answer of answers) {
+      const [at = '', exitCode] = answer.split(' ');
+      const told = (await node.readFile(`/root/fuzz/${at}.out`)).toString();
+      const asked = `${lines[Number(at)]}\n${told}`;
+      // 0: a dry run of settings that are right after all; 1: a version that there is not. 124 would be a hang, 70 a bug.
+      expect(['0', '1', '2', '3'], asked).toContain(exitCode);
+      expect(told, asked).not.toMatch(/^\s+at .*:\d+|this is a bug/m);
+      expect(told, asked).not.toBe('');
+      if (exitCode !== '0') expect(told, asked).toMatch(/"type":"failed"|^error: [\s\S]+^fix: .+/m);
+    }
+    await node.exec(['rm', '-r', '/root/fuzz']);
+    fresh = await traces(node);
   });
 
   it.each([['server', '--insecure'], ['verify'], ['image'], ['dev', '--dry-run']])(
