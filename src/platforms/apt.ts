@@ -25,7 +25,8 @@ const quiet = { DEBIAN_FRONTEND: 'noninteractive', NEEDRESTART_SUSPEND: '1', APT
  * The packages' scripts restart the agents. systemctl ignores that, and reloading units, where there is no systemd to talk to, as
  * in a chroot; this makes it believe so. Source: ENVIRONMENT.md of systemd, since version 239.
  */
-const inert: Transaction = { options: ['--allow-downgrades'], env: { SYSTEMD_OFFLINE: '1' } };
+const inert: Transaction = { options: [], env: { SYSTEMD_OFFLINE: '1' } };
+const inertBack: Transaction = { ...inert, options: ['--allow-downgrades'] };
 
 /** What is peculiar to a transaction. */
 interface Transaction {
@@ -49,10 +50,11 @@ export function apt(sources: readonly Path[]): PackageManager {
   return {
     id: 'apt',
     installed,
+    unpacked: (host, names) => inState(host, names, unpackedStates),
     all,
     held,
     install: (host, packages) => install(host, packages, sources),
-    exchange: (host, packages) => install(host, packages, sources, inert),
+    exchange: (host, packages, direction) => install(host, packages, sources, direction === 'back' ? inertBack : inert),
     removal,
     present,
     remove,
@@ -67,18 +69,31 @@ export function apt(sources: readonly Path[]): PackageManager {
   };
 }
 
-async function installed(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+function installed(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  return inState(host, names, ['installed']);
+}
+
+/** The states of dpkg in which a package's files are those of its version. Source: dpkg(1), PACKAGE STATES. */
+const unpackedStates = ['unpacked', 'half-configured', 'triggers-awaited', 'triggers-pending', 'installed'];
+
+async function inState(
+  host: HostReader,
+  names: readonly string[],
+  states: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
   const known = await readDpkgPackages(host, names);
   if (known !== undefined) {
     return new Map(
-      [...known].flatMap(([name, { status, version }]) => (status === 'installed' ? [[name, version]] : [])),
+      [...known].flatMap(([name, { status, version }]) => (states.includes(status) ? [[name, version]] : [])),
     );
   }
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholders are dpkg-query's own
   const format = '-f=${Package}\\t${db:Status-Status}\\t${Version}\\n';
   const { stdout } = await host.query(['dpkg-query', '-W', format, ...names]);
   return new Map(
-    rows(stdout).flatMap(([name = '', status, version = '']) => (status === 'installed' ? [[name, version]] : [])),
+    rows(stdout).flatMap(([name = '', status = '', version = '']) =>
+      states.includes(status) ? [[name, version]] : [],
+    ),
   );
 }
 

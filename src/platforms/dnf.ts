@@ -25,6 +25,7 @@ export function dnf(repository: { readonly id: string; readonly sourceFile: Path
   return {
     id: 'dnf',
     installed,
+    unpacked: installed,
     all,
     async held(host, names) {
       const excluded = excludedPackages(await host.readText(repository.sourceFile), repository.id);

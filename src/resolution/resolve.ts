@@ -34,10 +34,12 @@ export async function resolve(
   platform: Platform,
   recorded?: Resolution,
 ): Promise<Resolution> {
-  const installed = await platform.packages.installed(host, [...agents, ...engines]);
+  // What was cut off is gone on with: going back is for nobody to decide by accident.
+  const there = await platform.packages.unpacked(host, agents);
+  const present = await platform.packages.installed(host, engines);
   const [hashicorp, docker] = await Promise.all([
-    resolveHashicorp(host, platform.hashicorp(facts, config), config, installed, recorded),
-    resolveDocker(host, facts, config, platform, installed, recorded?.docker),
+    resolveHashicorp(host, platform.hashicorp(facts, config), config, there, recorded),
+    resolveDocker(host, facts, config, platform, present, recorded?.docker),
   ]);
   return { ...hashicorp, docker, cni: resolveCni(config, facts.architecture) };
 }

@@ -8,6 +8,8 @@ export interface PackageManager {
   readonly id: 'apt' | 'dnf';
   /** Full version of each of `names` that is installed and configured; the others are not in the map. */
   installed(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** The same, and those that a transaction has brought which was cut off before it had configured them. */
+  unpacked(host: HostReader, names: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /** Names of all packages that are there, sorted. */
   all(host: HostReader): Promise<readonly string[]>;
   /** Which of `names` an upgrade of the system would leave alone. */
@@ -18,10 +20,10 @@ export interface PackageManager {
    */
   install(host: Host, packages: readonly PackageVersion[]): Promise<void>;
   /**
-   * Puts exactly `packages` in the place of other versions of them, older or newer, as {@link install} does, but nothing is
-   * started, stopped or restarted by their scripts: when an agent takes its new program into use is not theirs to say.
+   * Puts exactly `packages` in the place of other versions of them, as {@link install} does, but nothing is started, stopped or
+   * restarted by their scripts: when an agent takes its new program into use is not theirs to say. Older ones only `back`.
    */
-  exchange(host: Host, packages: readonly PackageVersion[]): Promise<void>;
+  exchange(host: Host, packages: readonly PackageVersion[], direction: 'forward' | 'back'): Promise<void>;
   /** What removing `names` comes to; `before` are the packages that were there when they were installed. Reads only. */
   removal(host: HostReader, names: readonly string[], before: readonly string[]): Promise<Removal>;
   /** Which of `names` have left anything with the package manager. */
@@ -150,7 +152,7 @@ async function exchangeJudged(
   { prepare, judge }: Exchange,
 ): Promise<void> {
   await prepare(host, new Map([...installed].filter(([name]) => wanted.some(each => each.name === name))));
-  await manager.exchange(host, wanted);
+  await manager.exchange(host, wanted, 'forward');
   try {
     await judge(host, namesOf(wanted));
   } catch (error) {
@@ -173,7 +175,7 @@ async function putBack(
   });
   const told = { hint: refusal.hint, detail: refusal.detail, cause: refusal };
   try {
-    if (former.length > 0) await manager.exchange(host, former);
+    if (former.length > 0) await manager.exchange(host, former, 'back');
     const put = former.length > 0 ? `; put back: ${former.map(label).join(' and ')}` : '';
     return new BootstrapError('config-refused', `${refusal.message}${put}; nothing was restarted`, told);
   } catch (error) {

@@ -64,6 +64,20 @@ describe('what is installed', () => {
     );
   });
 
+  test('counts as there once it is unpacked, so that a rerun goes on with it and not back', async () => {
+    const package_ = (name: string, state: string, version: string) =>
+      `Package: ${name}\nStatus: install ok ${state}\nVersion: ${version}\n\n`;
+    const host = fixtureHost({
+      files: {
+        '/var/lib/dpkg/status':
+          package_('nomad', 'unpacked', '2.0.5-1') + package_('consul', 'half-installed', '1.21.5-1'),
+      },
+      directories: ['/var/lib/dpkg/updates'],
+    });
+    expect(await manager.unpacked(host, ['nomad', 'consul'])).toEqual(new Map([['nomad', '2.0.5-1']]));
+    expect(await manager.installed(host, ['nomad', 'consul'])).toEqual(new Map());
+  });
+
   test('is held when dpkg has it on hold', async () => {
     const host = fixtureHost({
       commands: { 'dpkg --get-selections nomad consul': { stdout: 'nomad\t\t\thold\nconsul:amd64\t\tinstall\n' } },
@@ -94,7 +108,13 @@ describe('an installation', () => {
     expect(ran(host)).toEqual([update, command, 'apt-mark hold nomad']);
   });
 
-  test('that exchanges versions goes back as well, and lets no script of theirs restart anything', async () => {
+  test('that exchanges versions never goes back unless it is told to', async () => {
+    const host = aptHost({ [install('nomad=2.0.5-1')]: {} });
+    await manager.exchange(host, nomad, 'forward');
+    expect(ran(host)).toEqual([update, install('nomad=2.0.5-1')]);
+  });
+
+  test('that puts a version back lets no script of its own restart anything', async () => {
     const command = install('nomad=2.0.4-1', '--allow-change-held-packages --allow-downgrades ');
     const host = aptHost({
       'dpkg --get-selections nomad': { stdout: 'nomad\thold\n' },
@@ -103,7 +123,7 @@ describe('an installation', () => {
       [command]: {},
       'apt-mark hold nomad': {},
     });
-    await manager.exchange(host, [{ name: 'nomad', version: '2.0.4-1' }]);
+    await manager.exchange(host, [{ name: 'nomad', version: '2.0.4-1' }], 'back');
     expect(ran(host)).toEqual([heal, update, command, 'apt-mark hold nomad']);
     const inert = { ...environment, SYSTEMD_OFFLINE: '1' };
     expect(host.log[0]).toMatchObject({ env: inert });

@@ -58,7 +58,7 @@ describe('an installation', () => {
 
   test('that exchanges versions lets no script of theirs restart anything', async () => {
     const host = dnfHost({ [install('nomad-2.0.4-1')]: {} });
-    await manager.exchange(host, [{ name: 'nomad', version: '2.0.4-1' }]);
+    await manager.exchange(host, [{ name: 'nomad', version: '2.0.4-1' }], 'back');
     expect(host.log).toEqual([
       { kind: 'run', argv: install('nomad-2.0.4-1').split(' '), env: { SYSTEMD_OFFLINE: '1' } },
     ]);

@@ -8,7 +8,8 @@ import { type FixtureAnswer, type FixtureDescription, fixtureHost } from '../sup
 import { clientNode, targetOn } from '../support/target.ts';
 
 const query = (names: string) => `dpkg-query -W -f=\${Package}\\t\${db:Status-Status}\\t\${Version}\\n ${names}`;
-const installedQuery = query('nomad consul docker-ce docker.io moby-engine');
+const agentsQuery = query('nomad consul');
+const enginesQuery = query('docker-ce docker.io moby-engine');
 
 const hashicorp = 'https://apt.releases.hashicorp.com';
 const dockerDebian = 'https://download.docker.com/linux/debian';
@@ -41,7 +42,10 @@ async function resolveIn(situation: Situation) {
   const rows = Object.entries(situation.installed ?? {}).map(([name, version]) => `${name}\tinstalled\t${version}\n`);
   const host = fixtureHost({
     ...(situation.files === undefined ? {} : { files: situation.files }),
-    commands: { [installedQuery]: { stdout: rows.join(''), exitCode: 1 } },
+    commands: {
+      [agentsQuery]: { stdout: rows.filter(row => /^(nomad|consul)\t/.test(row)).join(''), exitCode: 1 },
+      [enginesQuery]: { stdout: rows.filter(row => !/^(nomad|consul)\t/.test(row)).join(''), exitCode: 1 },
+    },
     requests: { ...(situation.client ? noServers : {}), ...situation.requests },
   });
   const resolution = await resolve(host, facts, config, platformFor(facts.os), situation.recorded);

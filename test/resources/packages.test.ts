@@ -16,6 +16,7 @@ function memoryManager(present: Readonly<Record<string, string>>, heldNames: rea
   const manager = {
     id: 'apt',
     installed: async (_host, names) => new Map([...installed].filter(([name]) => names.includes(name))),
+    unpacked: async () => installed,
     all: async () => [...installed.keys()].sort(),
     held: async (_host, names) => new Set(names.filter(name => held.has(name))),
     async install(_host, wanted) {
@@ -128,8 +129,8 @@ describe('another version of what is there', () => {
     const { exchange } = watched({ judge: async () => Promise.reject(refusal) });
     const gone: PackageManager = {
       ...manager,
-      async exchange(onHost, names) {
-        if (names[0]?.version === '2.0.4-1') throw new BootstrapError('packages-failed', 'it is gone', { hint: '-' });
+      async exchange(onHost, names, direction) {
+        if (direction === 'back') throw new BootstrapError('packages-failed', 'it is gone', { hint: '-' });
         await manager.exchange(onHost, names);
       },
     };

@@ -398,6 +398,7 @@ describe('the packages', () => {
     const manager = {
       id: 'apt',
       installed: async () => new Map(),
+      unpacked: async () => new Map(),
       all: async () => there,
       held: async () => new Set<string>(),
       async install() {},

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
+import type { Host } from '../../src/core/types.ts';
 import { debian } from '../../src/platforms/debian.ts';
 import type { Platform } from '../../src/platforms/platform.ts';
 import { redhat } from '../../src/platforms/redhat.ts';
+import type { PackageManager } from '../../src/resources/packages.ts';
 import { docker as dockerStep } from '../../src/steps/docker.ts';
 import { packages, wantedPackages } from '../../src/steps/packages.ts';
 import { fixtureHost } from '../support/fixture-host.ts';
@@ -35,6 +37,57 @@ test('apt holds the agents by a change of its own, dnf by its source file', asyn
   const ids = (platform: Platform) => packages.resources({ ...target, platform }).map(({ id }) => id);
   expect(ids(debian)).toEqual(['packages:apt', 'package-hold:nomad,consul']);
   expect(ids(redhat)).toEqual(['packages:dnf']);
+});
+
+test("an agent's new version comes only after autopilot agreed and its state was saved, and is judged before it runs", async () => {
+  const order: string[] = [];
+  const installed = new Map([
+    ['nomad', '2.0.4-1'],
+    ['consul', '2.0.3-1'],
+  ]);
+  const manager: PackageManager = {
+    ...debian.packages,
+    installed: async () => installed,
+    present: async (_host, names) => names,
+    all: async () => [],
+    async exchange(_host, wanted) {
+      order.push(`exchange ${wanted.map(({ name, version }) => `${name} ${version}`).join(' ')}`);
+      installed.set('nomad', '2.0.5-1');
+    },
+  };
+  const target = await targetOn('debian-12', { platform: { ...debian, packages: manager } });
+  const described = fixtureHost({
+    requests: {
+      'GET http://127.0.0.1:4646/v1/status/peers': () => {
+        order.push('ask autopilot');
+        return { body: '["10.20.0.11:4647"]' };
+      },
+    },
+    commands: {
+      'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts nomad.service': {
+        stdout: 'ActiveState=active\n',
+      },
+    },
+  });
+  const host: Host = {
+    ...described,
+    run: async argv => {
+      order.push(argv.slice(0, 3).join(' '));
+      if (argv.includes('save')) await described.writeFile(argv.at(-1) ?? '', 'x', { mode: 0o600, owner: 'root:root' });
+      return { exitCode: 0, stdout: '', stderr: '' };
+    },
+  };
+
+  const change = await packages.resources(target)[0]?.plan(host, new Set());
+  await change?.apply(host);
+
+  expect(change?.summary).toBe('save the state of nomad, install nomad 2.0.5-1');
+  expect(order).toEqual([
+    'ask autopilot',
+    'nomad operator snapshot',
+    'exchange nomad 2.0.5-1',
+    'nomad config validate',
+  ]);
 });
 
 test('Docker runs where jobs run and it is not refused', async () => {
