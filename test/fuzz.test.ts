@@ -76,6 +76,8 @@ const words = fc.oneof(
       'no',
       'auto',
       'vlan',
+      'linode:tag=nomad',
+      'linode:tag=a,region=b,address-type=public_v4',
       'public',
       'eth1',
       '10.20.0.12',
@@ -269,6 +271,8 @@ describe('understood or refused in words, whatever it is:', () => {
 
   it('a record of what the node is', async () => {
     const record = JSON.parse(renderRecord(server.config, server.resolution));
+    record.config.node.join.push({ search: { tag: 'nomad', region: 'us-east', addressType: 'private_v4' } });
+    expect(parseRecord(JSON.stringify(record))).toEqual(record);
     const text = fc.oneof(
       mutant(record).map(value => JSON.stringify(value) ?? ''),
       almost(JSON.stringify(record)),

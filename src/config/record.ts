@@ -47,7 +47,18 @@ const recordSchema = z.looseObject({
         runsClient: z.boolean(),
         runsServer: z.boolean(),
         expect: z.number(),
-        join: z.array(z.looseObject({ address: z.string() })),
+        join: z.array(
+          z.union([
+            z.looseObject({ address: z.string() }),
+            z.looseObject({
+              search: z.looseObject({
+                tag: z.string(),
+                region: z.string().optional(),
+                addressType: z.enum(['private_v4', 'public_v4', 'vpc_v4']),
+              }),
+            }),
+          ]),
+        ),
         name: z.string(),
         region: z.string(),
         datacenter: z.string(),

@@ -29,7 +29,10 @@ export type ServerVersions = Readonly<Partial<Record<Agent, string>>>;
  * loopback. Never fails.
  */
 export async function serverVersions(host: HostReader, node: NodeConfig): Promise<ServerVersions> {
-  const places = ['127.0.0.1', ...(node.insecure ? node.join.map(({ address }) => address) : [])];
+  const places = [
+    '127.0.0.1',
+    ...(node.insecure ? node.join.flatMap(join => ('address' in join ? [join.address] : [])) : []),
+  ];
   const [nomad, consul] = await Promise.all([
     firstAnswer(places, async place => {
       const { Members } = nomadMembers.parse(await ask(host, `http://${place}:4646/v1/agent/members`));
