@@ -36,7 +36,12 @@ async function answerWithReport(context: CommandContext, target: NodeTarget): Pr
   // Metrics go to a file, what is wrong to the journal of whoever writes it.
   if (format === 'prometheus') for (const result of results) reporter.report({ type: 'checked', result });
   context.answer(
-    renderVerify(report, format, { colour: context.colour, verbose: settings.verbose ?? false, now: host.now() }),
+    renderVerify(report, format, {
+      colour: context.colour,
+      verbose: settings.verbose ?? false,
+      quiet: settings.quiet ?? false,
+      now: host.now(),
+    }),
   );
   if (format === 'nagios') return nagiosExitCode(report) as ExitCode;
   return report.ok ? exitCodes.converged : exitCodes.failed;

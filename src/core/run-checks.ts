@@ -25,6 +25,9 @@ export interface WaitOptions extends CheckSelection {
   readonly onWaiting?: (missing: readonly CheckResult[], waitedSeconds: number) => void;
 }
 
+/** The detail of a check that was skipped because it has no place on this node. */
+export const doesNotApply = 'does not apply to this node';
+
 const defaultTimeoutMs = 5000;
 const firstPauseMs = 250;
 const longestPauseMs = 1000;
@@ -126,7 +129,7 @@ async function judge<T>(
   const { id, title } = check;
   if (check.appliesTo?.(target) === false) {
     return {
-      result: { id, title, status: 'skip', detail: 'does not apply to this node', durationMs: 0 },
+      result: { id, title, status: 'skip', detail: doesNotApply, durationMs: 0 },
       blocks: false,
     };
   }

@@ -14,6 +14,8 @@ export interface VerifyRendering {
   readonly colour: boolean;
   /** In text, passed checks' times and what differs. */
   readonly verbose: boolean;
+  /** In text, what is wrong alone: nothing where nothing is. */
+  readonly quiet?: boolean;
   /** When the checks were made, for the formats that tell. */
   readonly now: Date;
 }

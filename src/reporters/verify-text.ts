@@ -1,3 +1,4 @@
+import { doesNotApply } from '../core/run-checks.ts';
 import type { CheckResult, CheckStatus } from '../core/types.ts';
 import { noTerminal, type Paint, paintFor, printable, type Style, widthOf } from './terminal.ts';
 import { diffText } from './text.ts';
@@ -14,15 +15,18 @@ const marks: Readonly<Record<CheckStatus, { readonly word: string; readonly styl
  * A table for people: what passed, what was skipped, then the warnings and, last, the failures, each with its
  * id and what to do about it, and a line that sums it up.
  */
-export function renderVerifyText(report: VerifyReport, { colour, verbose }: VerifyRendering): string {
+export function renderVerifyText(report: VerifyReport, { colour, verbose, quiet = false }: VerifyRendering): string {
   const paint = paintFor({ ...noTerminal, colour });
   const of = (status: CheckStatus): readonly CheckResult[] => report.checks.filter(check => check.status === status);
   const titleWidth = Math.max(0, ...report.checks.map(({ title }) => widthOf(title)));
 
+  if (quiet && report.summary.warn + report.summary.fail === 0) return '';
   const lines = [`${paint('bold', printable(report.node))} (${report.role})`, ''];
-  for (const check of of('pass')) lines.push(row(check));
-  for (const [detail, ids] of skipReasons(of('skip'))) {
-    lines.push(paint('dim', `${'skip'.padEnd(4)}  ${ids.join(', ')}: ${oneLine(detail)}`));
+  for (const check of quiet ? [] : of('pass')) lines.push(row(check));
+  for (const [detail, ids] of quiet ? [] : skipReasons(of('skip'))) {
+    // Which ones have no place on this node is no news to anybody.
+    const which = detail === doesNotApply && !verbose ? `${ids.length} more` : ids.join(', ');
+    lines.push(paint('dim', `${'skip'.padEnd(4)}  ${which}: ${oneLine(detail)}`));
   }
   for (const check of [...of('warn'), ...of('fail')]) {
     lines.push(`${row(check)}  ${paint('dim', `[${check.id}]`)}`);

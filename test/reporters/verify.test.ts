@@ -43,7 +43,11 @@ const ill = verifyReport(target, [failed, passed, warned, skipped, { ...skipped,
 const well = verifyReport(target, [passed]);
 const nothing = verifyReport(target, [skipped]);
 
-function render(format: VerifyFormat, report = ill, more: { colour?: boolean; verbose?: boolean } = {}): string {
+function render(
+  format: VerifyFormat,
+  report = ill,
+  more: { colour?: boolean; verbose?: boolean; quiet?: boolean } = {},
+): string {
   return renderVerify(report, format, { colour: false, verbose: false, now, ...more });
 }
 
@@ -69,7 +73,7 @@ describe('text', () => {
     expect(render('text')).toBe(`nomad-s1 (server)
 
 ok    Consul has a leader                       10.0.0.11:8300
-skip  docker, cgroups: does not apply to this node
+skip  2 more: does not apply to this node
 warn  The clock is synchronised                 nothing keeps it  [time-sync]
       fix: timedatectl set-ntp true
 FAIL  The node is as its recorded settings say  a "quoted" <name> | 1 & 2  [config-drift]
@@ -84,6 +88,18 @@ not healthy: 1 passed, 1 warning, 1 failed, 2 skipped
 
     expect(text).toContain('    -bind_addr = "10.0.0.11"\n    +bind_addr = "0.0.0.0"\n');
     expect(text).toContain('10.0.0.11:8300  12 ms\n');
+    expect(text).toContain('skip  docker, cgroups: does not apply to this node\n');
+  });
+
+  test('names the checks that could say nothing, and why', () => {
+    const blocked = verifyReport(target, [failed, { ...skipped, detail: 'says nothing without config-drift' }]);
+
+    expect(render('text', blocked)).toContain('skip  docker: says nothing without config-drift\n');
+  });
+
+  test('has what is wrong alone when it is to be quiet, and nothing where nothing is', () => {
+    expect(render('text', ill, { quiet: true })).toMatch(/^nomad-s1 \(server\)\n\nwarn .*\n.*fix: .*\nFAIL /);
+    expect(render('text', well, { quiet: true })).toBe('');
   });
 
   test('has colours only where they are wanted', () => {

@@ -16,6 +16,10 @@ export interface Cluster {
   readonly follower: LabNode;
   /** The third one. */
   readonly bystander: LabNode;
+  /** debian12: the server of another cluster, one with a token. */
+  readonly secureServer: LabNode;
+  /** debian12: its client. */
+  readonly secureClient: LabNode;
 }
 
 /** Something that goes wrong on a healthy cluster, and by what `verify` is to show it. */
@@ -463,7 +467,85 @@ export const verifyFaults: readonly VerifyFault[] = [
       for (const server of [server1, server2, server3]) if (!server.isRunning()) await server.boot();
     },
   },
+
+  // A cluster with a token.
+  {
+    id: 'key-readable',
+    title: 'the key of a server with a token can be read by everyone',
+    ask: 'secureServer',
+    expect: ['secrets-permissions'],
+    consequences: ['config-drift'],
+    inject: ({ secureServer }) => sh(secureServer, 'chmod 0644 /etc/nomad.d/tls/agent-key.pem'),
+    heal: ({ secureServer }) => sh(secureServer, 'chmod 0640 /etc/nomad.d/tls/agent-key.pem'),
+  },
+  {
+    id: 'certificate-replaced',
+    title: "another certificate in the place of the client's",
+    ask: 'secureClient',
+    expect: ['certificates', 'config-drift'],
+    inject: ({ secureClient }) =>
+      sh(secureClient, 'cd /etc/nomad.d/tls; cp -a agent.pem /root/kept; cat ca.pem >agent.pem'),
+    heal: ({ secureClient }) => sh(secureClient, 'cp -a /root/kept /etc/nomad.d/tls/agent.pem'),
+  },
+  {
+    id: 'shield-flushed',
+    title: '`iptables -t raw -F` on a client with a token',
+    ask: 'secureClient',
+    expect: ['metadata-shielded'],
+    inject: ({ secureClient }) => sh(secureClient, 'iptables -w -t raw -F'),
+    heal: ({ secureClient }) => sh(secureClient, 'systemctl restart nomad-bootstrap-metadata-shield'),
+  },
+  {
+    id: 'anonymous-may-read',
+    title: "a policy of Nomad's lets whoever has no token see the nodes",
+    ask: 'secureServer',
+    expect: ['acls'],
+    inject: ({ secureServer }) =>
+      sh(
+        secureServer,
+        `echo 'node { policy = "read" }' | ${asManager('nomad')} nomad acl policy apply anonymous - >/dev/null`,
+      ),
+    heal: ({ secureServer }) => sh(secureServer, `${asManager('nomad')} nomad acl policy delete anonymous >/dev/null`),
+  },
+  {
+    id: 'auth-method-deleted',
+    title: "Consul's auth method for jobs deleted",
+    ask: 'secureServer',
+    expect: ['workload-identity'],
+    inject: ({ secureServer }) =>
+      sh(secureServer, `${asManager('consul')} consul acl auth-method delete -name nomad-workloads >/dev/null`),
+    heal: ({ secureServer }) => repair(secureServer),
+  },
+  {
+    id: 'certificate-not-asked-for',
+    title: "an operator's file lets Consul hear whoever has no certificate",
+    ask: 'secureServer',
+    expect: ['tls-roles'],
+    consequences: acrossTheCluster,
+    inject: ({ secureServer }) =>
+      override(secureServer, 'consul', 'tls {\n  internal_rpc {\n    verify_incoming = false\n  }\n}\n'),
+    heal: ({ secureServer }) => withdraw(secureServer, 'consul'),
+  },
+  {
+    id: 'gossip-in-the-clear',
+    title: "Consul's gossip key taken out of its configuration and its data",
+    ask: 'secureServer',
+    expect: ['gossip-encryption', 'config-drift'],
+    consequences: acrossTheCluster,
+    inject: ({ secureServer }) =>
+      sh(
+        secureServer,
+        'cp -a /etc/consul.d/consul.hcl /root/kept; sed -i "/^encrypt/d" /etc/consul.d/consul.hcl; systemctl stop consul; rm /opt/consul/serf/local.keyring; systemctl start consul',
+      ),
+    heal: ({ secureServer }) => sh(secureServer, 'cp -a /root/kept /etc/consul.d/consul.hcl; systemctl restart consul'),
+  },
 ];
+
+/** The environment of a command that may do everything, for a shell on a server with a token. */
+function asManager(product: 'nomad' | 'consul'): string {
+  const variable = product === 'nomad' ? 'NOMAD_TOKEN' : 'CONSUL_HTTP_TOKEN';
+  return `${variable}=$(nomad-bootstrap token show --kind ${product}-management)`;
+}
 
 async function sh(node: LabNode, script: string): Promise<void> {
   await node.exec(['sh', '-ec', script]);
