@@ -12,18 +12,27 @@ export const sysctlsPersist: HealthCheck = {
   appliesTo: onClients,
   async run(host) {
     const [settings, modules] = await Promise.all([settingsAtBoot(host), modulesAtBoot(host)]);
-    const faults = bridgeSettings.flatMap(key => {
+    const contrary = bridgeSettings.flatMap(key => {
       const setting = settings.get(key);
-      if (setting === undefined) return [`nothing sets ${key}`];
-      return setting.value === '1' ? [] : [`${setting.path} sets ${key} = ${setting.value}`];
+      return setting === undefined || setting.value === '1' ? [] : [{ key, ...setting }];
     });
+    const faults = [
+      ...bridgeSettings.filter(key => !settings.has(key)).map(key => `nothing sets ${key}`),
+      ...contrary.map(({ key, value, path }) => `${path} sets ${key} = ${value}`),
+    ];
     if (!modules.has('br_netfilter') && (await isModule(host, 'br_netfilter'))) {
       faults.push('nothing loads br_netfilter, without which there are no net.bridge settings');
     }
     if (faults.length === 0) return pass('modules-load.d and sysctl.d bring them back');
+    const paths = [...new Set(contrary.map(({ path }) => path))];
     return fail(
       faults.join('; '),
-      'run nomad-bootstrap again to put its files back; settings of your own in a later file of /etc/sysctl.d win over them',
+      [
+        ...(paths.length > 0
+          ? [`it comes after ours and wins: take that line out of ${paths.join(', ')}, then run sysctl --system`]
+          : []),
+        ...(faults.length > contrary.length ? ['run nomad-bootstrap again to put its files back'] : []),
+      ].join('; '),
     );
   },
 };

@@ -13,6 +13,8 @@ const readOnlyPrograms: Readonly<Record<string, Judge>> = {
     args.includes('Dir::Cache::srcpkgcache=') &&
     args.some(arg => ['install', 'remove', 'purge', 'autoremove'].includes(arg)) &&
     !args.includes('update'),
+  // Without a command it takes any, from its input.
+  chronyc: args => args.join(' ') === '-n tracking',
   consul: only('version'),
   // Answers no to every question of its own, and fetches nothing.
   dnf: args => args.includes('--cacheonly') && args.includes('--assumeno') && !args.includes('-y'),

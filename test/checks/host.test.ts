@@ -115,7 +115,11 @@ describe('sysctls-persist', () => {
       await onClient('sysctls-persist', {
         files: { '/etc/sysctl.d/99-hardening.conf': '; no router\nnet/ipv4/ip_forward=0\n' },
       }),
-    ).toMatchObject({ status: 'fail', detail: '/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward = 0' });
+    ).toMatchObject({
+      status: 'fail',
+      detail: '/etc/sysctl.d/99-hardening.conf sets net.ipv4.ip_forward = 0',
+      hint: 'it comes after ours and wins: take that line out of /etc/sysctl.d/99-hardening.conf, then run sysctl --system',
+    });
   });
 
   test('passes where an earlier, or a hidden, file says otherwise', async () => {
@@ -183,19 +187,37 @@ describe('disk-space', () => {
 });
 
 describe('time-sync', () => {
-  const query = 'timedatectl show --property=NTPSynchronized --value';
+  const tracking = 'chronyc -n tracking';
+  const kernel = 'timedatectl show --property=NTPSynchronized --value';
   const files = { '/run/systemd/timesync/synchronized': undefined };
+  const absent = { exitCode: 127 };
+  const ntpd = { '/usr/sbin/ntpd': 'a program' };
 
-  test('passes by the kernel’s word where something else than timesyncd keeps the clock', async () => {
-    expect(await onServer('time-sync', { files, commands: { [query]: { stdout: 'yes\n' } } })).toMatchObject({
+  test('passes by the word of chrony, and starts no service to hear it', async () => {
+    const stdout = 'Reference ID    : 7F7F0101 ()\nStratum         : 10\nLeap status     : Normal\n';
+
+    expect(await onServer('time-sync', { files, commands: { [tracking]: { stdout } } })).toMatchObject({
       status: 'pass',
+      detail: 'by chrony',
     });
   });
 
-  test('warns where nothing does, or nobody can tell', async () => {
-    for (const answer of [{ stdout: 'no\n' }, { exitCode: 127 }]) {
-      expect(await onServer('time-sync', { files, commands: { [query]: answer } })).toMatchObject({ status: 'warn' });
-    }
+  test('passes by the kernel’s word where something else keeps the clock', async () => {
+    const commands = { [tracking]: absent, [kernel]: { stdout: 'yes\n' } };
+
+    expect(await onServer('time-sync', { files: { ...files, ...ntpd }, commands })).toMatchObject({ status: 'pass' });
+  });
+
+  test('warns where nothing does, and asks nobody else', async () => {
+    expect(await onServer('time-sync', { files, commands: { [tracking]: absent } })).toMatchObject({ status: 'warn' });
+  });
+
+  test.each([
+    ['chrony has heard no server yet', files, { [tracking]: { stdout: 'Leap status     : Not synchronised\n' } }],
+    ['ntpd has not', { ...files, ...ntpd }, { [tracking]: absent, [kernel]: { stdout: 'no\n' } }],
+    ['nobody can tell', { ...files, ...ntpd }, { [tracking]: absent, [kernel]: absent }],
+  ])('warns where %s', async (_, there, commands) => {
+    expect(await onServer('time-sync', { files: there, commands })).toMatchObject({ status: 'warn' });
   });
 });
 
@@ -394,7 +416,7 @@ test('every warning and failure comes with something to do', async () => {
       '/proc/modules': '',
       '/run/systemd/timesync/synchronized': undefined,
     },
-    commands: { 'timedatectl show --property=NTPSynchronized --value': { stdout: 'no' } },
+    commands: { 'chronyc -n tracking': { exitCode: 127 } },
     requests: { 'GET /run/docker.sock:http://localhost/version': { status: 500, body: '' } },
   });
   const { host, target } = await described;

@@ -18,6 +18,7 @@ describe('a query', () => {
     [['/usr/bin/nomad', 'version']],
     [['sha256sum', '--', '/opt/cni/bin/bridge']],
     [['grep', '-q', '-F', 'vpc_v4', '/usr/bin/consul']],
+    [['chronyc', '-n', 'tracking']],
   ])('may run %j', argv => {
     expect(isReadOnly(argv)).toBe(true);
   });
@@ -45,6 +46,8 @@ describe('a query', () => {
     [['/usr/local/bin/nomad', 'version']],
     [['nomad', 'version', '&&', 'reboot']],
     [['nomad', 'agent']],
+    [['chronyc']],
+    [['chronyc', '-n', 'makestep']],
     [['sh', '-c', 'true']],
     [['systemctl show']],
     [['constructor']],
