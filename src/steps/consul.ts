@@ -48,7 +48,7 @@ export function consulAgent(target: NodeTarget): AgentSpec {
         attributes: { mode: 0o644, owner: 'root:root' },
       },
     ],
-    validate: ['consul', 'validate'],
+    validate: ['/usr/bin/consul', 'validate'],
     answersAt: `${consulApi}/v1/agent/self`,
     beforeRestart: host => quorumGuard('Consul', consulApi, target)(asThisNode(host, target)),
     ...serversTurn('Consul', consulApi, target),

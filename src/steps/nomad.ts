@@ -54,7 +54,8 @@ export function nomadAgent(target: NodeTarget): AgentSpec {
       dropIn('10-nomad-bootstrap.conf'),
       ...(target.config.node.runsClient ? [] : [dropIn('20-server-user.conf')]),
     ],
-    validate: ['nomad', 'config', 'validate'],
+    // The package's own: another installation may come first on the PATH.
+    validate: ['/usr/bin/nomad', 'config', 'validate'],
     answersAt: `${nomadApi}/v1/agent/self`,
     beforeRestart: host => quorumGuard('Nomad', nomadApi, target)(asThisNode(host, target)),
     ...serversTurn('Nomad', nomadApi, target),

@@ -62,12 +62,12 @@ function statesOf(target: NodeTarget): readonly SnapshotSpec[] {
   return [
     {
       name: 'nomad',
-      save: ['nomad', 'operator', 'snapshot', 'save'],
+      save: ['/usr/bin/nomad', 'operator', 'snapshot', 'save'],
       token: credentials && { variable: 'NOMAD_TOKEN', value: credentials.nomadManagement },
     },
     {
       name: 'consul',
-      save: ['consul', 'snapshot', 'save'],
+      save: ['/usr/bin/consul', 'snapshot', 'save'],
       token: credentials && { variable: 'CONSUL_HTTP_TOKEN', value: credentials.consulManagement },
     },
   ];

@@ -84,9 +84,10 @@ test("an agent's new version comes only after autopilot agreed and its state was
   expect(change?.summary).toBe('save the state of nomad, install nomad 2.0.5-1');
   expect(order).toEqual([
     'ask autopilot',
-    'nomad operator snapshot',
+    // By their paths: another installation may come first on the PATH.
+    '/usr/bin/nomad operator snapshot',
     'exchange nomad 2.0.5-1',
-    'nomad config validate',
+    '/usr/bin/nomad config validate',
   ]);
 });
 
