@@ -1,14 +1,12 @@
 // picture.ts: makes the pictures of real runs in docs/images/. It boots three servers and a client in the lab, runs
 // dist/nomad-bootstrap on each, the last two in a terminal, and draws what that terminal shows at the end. Takes root,
 // what the lab takes, and tmux.
-import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
+import { execa } from 'execa';
 import { type LabNode, openLab } from '../test/lab/lab.ts';
 import { terminalSvg } from './terminal-svg.ts';
 
-const execute = promisify(execFile);
 const executable = 'dist/nomad-bootstrap';
 const images = 'docs/images';
 /** The same screens as text, for whoever writes about them. */
@@ -64,7 +62,7 @@ try {
     const prompt = String.raw`PS1=\[\e[1;34m\]root@\h:~#\[\e[0m\] `;
     const environment = Object.entries(on.environment).map(([key, value]) => `${key}=${value}`);
     const shell = ['bash', '--noprofile', '--norc', '-i'];
-    const tmux = (...argv: readonly string[]) => execute('tmux', ['-L', `lab-${lab.id}`, '-f', '/dev/null', ...argv]);
+    const tmux = (...argv: readonly string[]) => execa('tmux', ['-L', `lab-${lab.id}`, '-f', '/dev/null', ...argv]);
     await tmux(
       ...['new-session', '-d', '-s', name, '-x', String(columns), '-y', String(rows)],
       ...['env', '-i', ...environment, ...variables(), 'TERM=screen-256color', 'LANG=C.UTF-8', prompt],

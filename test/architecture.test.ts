@@ -64,6 +64,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   '@noble/curves': ['token/certificates.ts'],
   '@peculiar/x509': ['token/certificates.ts'],
   diff: ['resources/unified-diff.ts'],
+  execa: ['host/exec.ts'],
   'ipaddr.js': ['facts/addresses.ts'],
   mustache: ['templates.ts'],
   openpgp: ['resources/openpgp-keys.ts'],
@@ -71,6 +72,7 @@ const libraries: Readonly<Record<string, readonly string[]>> = {
   semver: ['resolution/package-version.ts'],
   systeminformation: ['host/inspect.ts'],
   tar: ['host/archive.ts'],
+  undici: ['host/http.ts'],
   yaml: ['config/load.ts'],
   yargs: ['cli.ts'],
   // Describes data where it enters: settings, what the agents answer, and what a journal says.
@@ -216,11 +218,10 @@ describe('a library', () => {
   it('that speaks to the network or starts a process is used where it is at home', () => {
     const users = (module: string) => foreign.filter(({ to }) => to === module).map(({ from }) => from);
 
-    expect(users('node:child_process')).toEqual(['host/exec.ts', 'host/lock.ts']);
+    expect(users('node:child_process')).toEqual(['host/lock.ts']);
     // A TLS handshake on a port that is not HTTP's.
     expect(users('node:net')).toEqual(['host/handshake.ts']);
-    for (const module of ['node:http', 'node:https']) expect(new Set(users(module))).toEqual(new Set(['host/http.ts']));
-    for (const module of ['node:dgram', 'node:dns']) expect(users(module)).toEqual([]);
+    for (const module of ['node:http', 'node:https', 'node:dgram', 'node:dns']) expect(users(module)).toEqual([]);
     expect(files.filter(path => /\bfetch\(/.test(withoutComments(texts.get(path) ?? '')))).toEqual([]);
   });
 });

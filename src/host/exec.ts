@@ -1,7 +1,5 @@
-import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { constants } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
+import { execa, type Options, type Result } from 'execa';
 import { BootstrapError } from '../core/errors.ts';
 import type { CommandOutput, Event } from '../core/types.ts';
 import { isReadOnly } from './read-only-programs.ts';
@@ -45,39 +43,43 @@ export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event
   const fixed = childEnvironment(environment);
   const running = new Set<number>();
 
-  async function execute(argv: readonly string[], options: RunOptions & { readonly mutating: boolean }) {
+  async function spawn(argv: readonly string[], options: RunOptions & { readonly mutating: boolean }) {
     const [program = '', ...args] = argv;
     const startedAt = performance.now();
-    const child = spawn(program, args, {
+    const settings = {
       // Our own folder may be gone, or on a file system that someone wants to unmount.
       cwd: '/',
       env: { ...fixed, ...options.env },
+      extendEnv: false,
+      reject: false,
       detached: true,
-      stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    }) as ChildProcessByStdio<Writable | null, Readable, Readable>;
+      stripFinalNewline: false,
+      ...(options.stdin === undefined ? { stdin: 'ignore' } : { input: options.stdin }),
+    } satisfies Options;
+    const child = execa(program, args, settings);
     const { pid } = child;
     if (pid !== undefined && options.mutating) running.add(pid);
     const limit = timeLimit(pid, options.timeoutMs);
-    child.once('exit', () => {
+    child.nodeChildProcess.once('exit', () => {
       // What a child leaves running may keep our pipes open for ever.
       setTimeout(() => {
         child.stdout.destroy();
         child.stderr.destroy();
       }, lingerMs).unref();
     });
-    // It may end without having read its input.
-    child.stdin?.on('error', () => {});
-    child.stdin?.end(options.stdin);
-    const outputs = [child.stdout, child.stderr].map(stream => {
-      if (options.onLine !== undefined) onLines(stream, options.onLine);
-      return textOf(stream);
-    });
-    const exitCode = await exitCodeOf(child);
+    if (options.onLine !== undefined) {
+      onLines(child.stdout, options.onLine);
+      onLines(child.stderr, options.onLine);
+    }
+    const result = await child;
     limit.stop();
     if (pid !== undefined) running.delete(pid);
 
-    const [stdout = '', stderr = ''] = await Promise.all(outputs);
-    const output: CommandOutput = { exitCode: limit.passed() ? 124 : exitCode, stdout, stderr };
+    const output: CommandOutput = {
+      exitCode: limit.passed() ? 124 : exitCodeOf(result),
+      stdout: result.stdout,
+      stderr: result.stderr,
+    };
     const durationMs = Math.round(performance.now() - startedAt);
     const text = [output.stdout, output.stderr].filter(part => part !== '').join('\n');
     report({ type: 'command', argv, exitCode: output.exitCode, durationMs, output: options.mutating ? text : '' });
@@ -91,11 +93,11 @@ export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event
           hint: 'please report this: it is a bug in nomad-bootstrap',
         });
       }
-      const { output } = await execute(argv, { timeoutMs: options.timeoutMs ?? 10_000, mutating: false });
+      const { output } = await spawn(argv, { timeoutMs: options.timeoutMs ?? 10_000, mutating: false });
       return output;
     },
     async run(argv, options = {}) {
-      const { output, timedOut } = await execute(argv, { ...options, mutating: true });
+      const { output, timedOut } = await spawn(argv, { ...options, mutating: true });
       if (output.exitCode === 0) return output;
       const reason = timedOut
         ? `did not end within ${(options.timeoutMs ?? 0) / 1000} s`
@@ -145,21 +147,11 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** As a shell has it, once the child has ended and its outputs are closed. */
-async function exitCodeOf(child: ChildProcess): Promise<number> {
-  try {
-    const [exitCode, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
-    return exitCode ?? 128 + (signal === null ? 0 : constants.signals[signal]);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 127 : 126;
-  }
-}
-
-/** All that comes, as text; an output that is cut off ends there. */
-function textOf(stream: Readable): Promise<string> {
-  const chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return new Promise(resolve => stream.once('close', () => resolve(Buffer.concat(chunks).toString())));
+/** As a shell has it. */
+function exitCodeOf(result: Pick<Result, 'exitCode' | 'signal' | 'code'>): number {
+  if (result.exitCode !== undefined) return result.exitCode;
+  if (result.signal !== undefined) return 128 + constants.signals[result.signal];
+  return result.code === 'ENOENT' ? 127 : 126;
 }
 
 function lastLines(text: string, count: number): string {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, rm, stat } from 'node:fs/promises';
-import type { Agent, IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import type { Dispatcher } from 'undici';
 import { BootstrapError, type Obstacle } from '../core/errors.ts';
 import { refused } from '../core/retry.ts';
 import type {
@@ -17,8 +17,8 @@ import type {
 import { createAnew, writing } from './files.ts';
 
 /**
- * Speaks HTTP, by Node's own means: the only file that does. TLS is loaded at the first request that needs it. A `file:` address is answered
- * like a server's: a mirror may be a folder of this machine.
+ * Speaks HTTP: the only file that uses undici, which is loaded at the first request. A `file:` address is answered like a server's: a
+ * mirror may be a folder of this machine.
  */
 export interface Http {
   request(url: string, options?: RequestOptions | MutatingRequestOptions): Promise<HttpResponse>;
@@ -50,11 +50,11 @@ const usualSettings: HttpSettings = {
 };
 /** For a whole exchange, where its caller does not say. */
 const usualTimeoutMs = 10_000;
-/** What is read into memory is a document: the largest, a repository's index, has less than a tenth of this. */
+/** Of an answer that is kept in memory. */
 const mostBytes = 64 * 2 ** 20;
 const maxRedirections = 5;
 /** The agents on this host, and its metadata service, are never asked through a proxy. */
-const neverProxied = ['localhost', '127.0.0.1', '[::1]', '169.254.169.254', '[fd00:a9fe:a9fe::1]'];
+const neverProxied = ['localhost', '127.0.0.1', '::1', '169.254.169.254', 'fd00:a9fe:a9fe::1'];
 
 export function createHttp(
   proxies: HttpProxies,
@@ -62,61 +62,43 @@ export function createHttp(
   report: (event: Event) => void,
   settings: HttpSettings = usualSettings,
 ): Http {
-  const agents = new Map<string, Promise<Agent>>();
+  const dispatchers = new Map<string, Promise<Dispatcher>>();
 
-  /**
-   * One agent for each way of connecting, so that the authorities are read once. Each request has a connection of its own: one that was
-   * kept may be dead by the next request, as when an agent was restarted in between.
-   */
-  function agentFor(url: string, { socketPath, tls = {} }: RequestOptions): Promise<Agent> {
-    const { protocol, hostname } = new URL(url);
-    const secure = protocol === 'https:';
-    const proxied = socketPath === undefined && !neverProxied.includes(hostname);
-    const key = JSON.stringify([socketPath, proxied, secure && tls]);
-    const known = agents.get(key) ?? makeAgent(secure ? tls : undefined, proxied);
-    agents.set(key, known);
+  /** One dispatcher for each way of connecting, so that connections are kept and the authorities are read once. */
+  function dispatcherFor(url: string, options: RequestOptions): Promise<Dispatcher> {
+    const secure = url.startsWith('https:');
+    const key = JSON.stringify([options.socketPath, secure, secure && options.tls]);
+    const known = dispatchers.get(key) ?? makeDispatcher(secure, options);
+    dispatchers.set(key, known);
     return known;
   }
 
-  async function makeAgent(tls: TlsOptions | undefined, proxied: boolean): Promise<Agent> {
-    const { httpProxy, httpsProxy, noProxy } = proxies;
-    const proxyEnv = proxied ? { HTTP_PROXY: httpProxy, HTTPS_PROXY: httpsProxy, NO_PROXY: noProxy } : {};
-    if (tls === undefined) {
-      const { Agent } = await import('node:http');
-      return new Agent({ keepAlive: false, proxyEnv });
-    }
-    const { Agent } = await import('node:https');
-    const throughTls = proxied && [httpProxy, httpsProxy].some(proxy => proxy?.startsWith('https:'));
-    if (throughTls) await trustEverywhere(settings.authorities);
-    return new Agent({ keepAlive: false, proxyEnv, ...(await tlsSettings(tls, settings.authorities)) });
-  }
-
-  /** Resolves with the head of an answer; its body is still to come. */
-  async function ask(url: string, options: RequestOptions | MutatingRequestOptions, signal: AbortSignal) {
-    const agent = await agentFor(url, options);
-    const { request } = await (url.startsWith('https:') ? import('node:https') : import('node:http'));
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const asking = request(url, {
-      agent,
-      method: 'method' in options ? options.method : 'GET',
-      headers: { 'user-agent': userAgent, ...options.headers },
-      ...(options.socketPath === undefined ? {} : { socketPath: options.socketPath }),
-      signal,
+  async function makeDispatcher(secure: boolean, { socketPath, tls }: RequestOptions): Promise<Dispatcher> {
+    const { Agent, EnvHttpProxyAgent } = await import('undici');
+    const timeouts = { headersTimeout: settings.stallTimeoutMs, bodyTimeout: settings.stallTimeoutMs };
+    const connect = {
+      timeout: settings.connectTimeoutMs,
+      ...(socketPath === undefined ? {} : { socketPath }),
+      ...(secure ? await tlsSettings(tls ?? {}, settings.authorities) : {}),
+    };
+    if (socketPath !== undefined) return new Agent({ connect, ...timeouts });
+    const { httpProxy = '', httpsProxy = '', noProxy } = proxies;
+    const throughTls = [httpProxy, httpsProxy].some(proxy => proxy.startsWith('https:'));
+    return new EnvHttpProxyAgent({
+      connect,
+      requestTls: connect,
+      ...(throughTls ? { proxyTls: await tlsSettings({}, settings.authorities) } : {}),
+      ...timeouts,
+      httpProxy,
+      httpsProxy,
+      noProxy: [...(noProxy ? [noProxy] : []), ...neverProxied].join(','),
     });
-    asking.on('response', resolve).on('error', reject);
-    asking.on('socket', socket => {
-      if (!socket.connecting) return;
-      const timer = setTimeout(() => asking.destroy(timeIsOver()), settings.connectTimeoutMs);
-      for (const event of ['connect', 'close']) socket.once(event, () => clearTimeout(timer));
-    });
-    asking.end('body' in options ? options.body : undefined);
-    return promise;
   }
 
   async function exchange<T>(
     url: string,
     options: RequestOptions | MutatingRequestOptions,
-    consume: (response: IncomingMessage) => Promise<T>,
+    consume: (response: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<T> {
     const method = 'method' in options ? options.method : 'GET';
     const limitMs = options.timeoutMs ?? settings.connectTimeoutMs + settings.stallTimeoutMs;
@@ -125,10 +107,17 @@ export function createHttp(
     const timer = setTimeout(() => limit.abort(timeIsOver()), limitMs);
     let status: number | undefined;
     try {
-      // Nobody heeds a limit while a proxy does not answer.
-      const response = await Promise.race([ask(url, options, limit.signal), rejectedBy(limit.signal)]);
+      const { request } = await import('undici');
+      const asked = request(url, {
+        method,
+        dispatcher: await dispatcherFor(url, options),
+        headers: { 'user-agent': userAgent, ...options.headers },
+        ...('body' in options && options.body !== undefined ? { body: options.body } : {}),
+        signal: limit.signal,
+      });
+      // undici heeds no limit of its own while a proxy does not answer.
+      const response = await Promise.race([asked, rejectedBy(limit.signal)]);
       if (options.timeoutMs === undefined) clearTimeout(timer);
-      response.setTimeout(settings.stallTimeoutMs, () => limit.abort(timeIsOver()));
       status = response.statusCode;
       return await consume(response);
     } catch (error) {
@@ -145,17 +134,17 @@ export function createHttp(
   async function follow<T>(
     url: string,
     options: RequestOptions | MutatingRequestOptions,
-    consume: (response: IncomingMessage) => Promise<T>,
+    consume: (response: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<T> {
     const endsAt = performance.now() + (options.timeoutMs ?? 0);
     let current = url;
     let headers = options.headers ?? {};
     for (let hops = 0; hops <= maxRedirections; hops += 1) {
-      const remaining = options.timeoutMs === undefined ? {} : { timeoutMs: timeLeft(endsAt) };
+      const remaining = hops === 0 || options.timeoutMs === undefined ? {} : { timeoutMs: timeLeft(endsAt) };
       const answer = await exchange(current, { ...options, ...remaining, headers }, async response => {
         const location = 'method' in options ? undefined : redirection(current, response);
         if (location === undefined) return { value: await consume(response) };
-        response.resume();
+        await response.body.dump();
         return { location };
       });
       if ('value' in answer) return answer.value;
@@ -172,9 +161,9 @@ export function createHttp(
     async request(url, options = {}) {
       if (url.startsWith('file:')) return answerOfFile(url, await readPlace(url));
       return follow(url, { timeoutMs: usualTimeoutMs, ...options }, async response => ({
-        status: response.statusCode ?? 0,
+        status: response.statusCode,
         headers: flatten(response.headers),
-        body: await readBody(url, response),
+        body: await readBody(url, response.body),
       }));
     },
     async fetchTo(source, path) {
@@ -193,18 +182,18 @@ export function createHttp(
       }
     },
     async close() {
-      await Promise.allSettled(Array.from(agents.values(), async agent => (await agent).destroy()));
+      await Promise.allSettled(Array.from(dispatchers.values(), async dispatcher => (await dispatcher).destroy()));
     },
   };
 
   /** Writes a body to the disk as it comes. */
-  async function store(url: string, response: IncomingMessage, path: Path) {
+  async function store(url: string, response: Dispatcher.ResponseData, path: Path) {
     if (response.statusCode !== 200) {
-      response.resume();
-      throw refused(url, { status: response.statusCode ?? 0, headers: flatten(response.headers) });
+      await response.body.dump();
+      throw refused(url, { status: response.statusCode, headers: flatten(response.headers) });
     }
     const announced = Number(response.headers['content-length'] ?? Number.NaN);
-    return save(url, response, announced, path);
+    return save(url, response.body as AsyncIterable<Uint8Array>, announced, path);
   }
 
   async function copy(url: string, path: Path) {
@@ -286,7 +275,7 @@ function timeLeft(endsAt: number): number {
 }
 
 /** Where an answer sends its reader. */
-function redirection(url: string, { statusCode = 0, headers }: IncomingMessage): string | undefined {
+function redirection(url: string, { statusCode, headers }: Dispatcher.ResponseData): string | undefined {
   const { location } = headers;
   if (![301, 302, 303, 307, 308].includes(statusCode) || typeof location !== 'string') return undefined;
   return URL.canParse(location, url) ? new URL(location, url).href : undefined;
@@ -304,12 +293,6 @@ async function tlsSettings({ ca, cert, key, serverName }: TlsOptions, authoritie
     ...(key === undefined ? {} : { key }),
   });
   return { secureContext, ...(serverName === undefined ? {} : { servername: serverName }) };
-}
-
-/** For the connection to a proxy itself, which takes no settings of its own. */
-async function trustEverywhere(authorities: readonly Path[]): Promise<void> {
-  const { rootCertificates, setDefaultCACertificates } = await import('node:tls');
-  setDefaultCACertificates([...rootCertificates, ...(await readEach(authorities))]);
 }
 
 async function readEach(paths: readonly Path[]): Promise<readonly string[]> {
@@ -348,11 +331,12 @@ function obstacleIn(error: unknown, limitMs: number): Obstacle {
     cause: error,
   });
   if (name === 'TimeoutError') return obstacle('late', `no answer within ${limitMs / 1000} s`);
+  if (/^UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT$/.test(code)) return obstacle('late', message);
   if (certificateCodes.test(code)) return obstacle('tls', message || code);
   // OpenSSL's message is full of its own file names: `...:SSL routines:function:reason:file:line:`.
   const opensslReason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1];
   if (/^EPROTO$|^ERR_SSL/.test(code)) return obstacle('tls', reason ?? opensslReason ?? message);
-  if (code.startsWith('HPE_')) return obstacle('other', 'what answers does not speak HTTP');
+  if (name === 'HTTPParserError') return obstacle('other', 'what answers does not speak HTTP');
   if (code === 'ECONNREFUSED' || code === 'ENOENT') return obstacle('nobody', message || code);
   return obstacle('other', message || code);
 }
