@@ -70,10 +70,14 @@ test-vm: setup ## the executable on an emulated machine with a kernel of its own
 	@$(MAKE) --no-print-directory build
 	@$(node) scripts/test.ts vm
 
+bench: setup $(foreach form,xz gz,dist/nomad-bootstrap-linux-amd64.$(form)) ## measure what docs/benchmarks.md says (25 minutes on an idle machine; BENCH_RUNS=1 to try, ONLY=fresh for a part, MINUTES=9 and RESUME=1 to do it in pieces)
+	@$(MAKE) --no-print-directory build
+	@$(node) bench/bench.ts $(if $(ONLY),--only $(ONLY)) $(if $(RESUME),--resume) $(if $(MINUTES),--minutes $(MINUTES))
+
 coverage: build ## line coverage of src/ by the unit tests
 	@$(node) node_modules/vitest/vitest.mjs run --project unit --coverage
 
-.PHONY: test-vm help setup demo demo-down build dist stackscript clean check test chaos-verify coverage
+.PHONY: test-vm help setup demo demo-down build dist stackscript clean check test chaos-verify bench coverage
 
 export SERVERS ?= 3
 export CLIENTS ?= 1

@@ -79,6 +79,12 @@ export function cgroupPopulated(directory: string): boolean {
   }
 }
 
+/** What the processes in it and below took of the processors, those that have ended among them. Every cgroup2 counts that. */
+export function cgroupProcessorSeconds(directory: string): number {
+  const stat = readFileSync(path.join(directory, 'cpu.stat'), 'utf8');
+  return Number(/^usage_usec (\d+)$/m.exec(stat)?.[1]) / 1e6;
+}
+
 /** Stops every process of the cgroup in place (true), or lets them go on (false). */
 export function freezeCgroup(directory: string, frozen: boolean): void {
   writeFileSync(path.join(directory, 'cgroup.freeze'), frozen ? '1' : '0');

@@ -4,13 +4,17 @@ import { baseFor } from './bases.ts';
 import { runCommand } from './commands.ts';
 import { mirroredHosts, networks } from './hosts.ts';
 import { networkdFile } from './network.ts';
-import { type NodeRecord, nodeDirectory } from './node-record.ts';
+import { type NodeRecord, type NodeSpec, nodeDirectory } from './node-record.ts';
 
 /** Folders of a node that lie on a real file system instead of the overlay, since Docker makes overlays in them. */
 export const realDirectories: readonly string[] = ['docker', 'containerd'];
 
 /** Makes a node's directory with its root file system, an overlay over the system's base. Throws when the name is taken. */
-export async function furnishNode(labId: string, record: NodeRecord, diskMiB: number | undefined): Promise<void> {
+export async function furnishNode(
+  labId: string,
+  record: NodeRecord,
+  { diskMiB, image }: Pick<NodeSpec, 'diskMiB' | 'image'>,
+): Promise<void> {
   const base = await baseFor(record.system);
   const directory = nodeDirectory(labId, record.name);
   mkdirSync(path.dirname(directory), { recursive: true });
@@ -30,7 +34,8 @@ export async function furnishNode(labId: string, record: NodeRecord, diskMiB: nu
   }
   const root = path.join(directory, 'root');
   mkdirSync(root);
-  const layers = `lowerdir=${base},upperdir=${path.join(disk, 'upper')},workdir=${path.join(disk, 'work')}`;
+  const lower = image === undefined ? base : `${path.join(nodeDirectory(labId, image), 'disk/upper')}:${base}`;
+  const layers = `lowerdir=${lower},upperdir=${path.join(disk, 'upper')},workdir=${path.join(disk, 'work')}`;
   await runCommand(['mount', '-t', 'overlay', 'overlay', '-o', layers, root]);
   furnish(root, record);
   writeFileSync(path.join(directory, 'node.json'), JSON.stringify(record));

@@ -70,6 +70,13 @@ export async function setPort(id: string, number: number, link: string, state: '
   await ipBatch(labNamespace(id), [`link set ${portName(number, link)} ${state}`]);
 }
 
+/** What arrives at a node's interface comes at this rate at most. (This kernel has tbf; latency is the mirror's to make.) */
+export async function limitPort(id: string, number: number, link: string, mbitPerSecond: number): Promise<void> {
+  const shape = ['root', 'tbf', 'rate', `${mbitPerSecond}mbit`, 'burst', '64kb', 'latency', '50ms'];
+  const tc = ['tc', 'qdisc', 'replace', 'dev', portName(number, link), ...shape];
+  await runCommand(inNamespace(labNamespace(id), tc));
+}
+
 /** The lab's end of a node's interface. */
 export function portName(number: number, link: string): string {
   return `n${number}-${link}`;

@@ -17,6 +17,11 @@ export interface NodeSpec {
   /** The node's disk is a file system of this size, so that it can be filled up. Default: as large as this machine's. */
   readonly diskMiB?: number;
   /**
+   * The name of a node of this lab, of the same system and stopped for good, whose disk this one starts with (but what lies
+   * in Docker's and containerd's folders). Default: a fresh system.
+   */
+  readonly image?: string;
+  /**
    * The node is a Linode: its DMI says so, and the metadata service answers it. Default: it is no Linode.
    * `label` defaults to the node's name, `region` to us-east, `id` to a number of its own.
    */

@@ -1,10 +1,10 @@
 import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { commandOnNode, completion, consoleOf, leaderOf, nodeCgroup, nodeEnvironment, startSystem } from './boot.ts';
-import { cgroupPopulated, freezeCgroup, killCgroup } from './cgroups.ts';
+import { cgroupPopulated, cgroupProcessorSeconds, freezeCgroup, killCgroup } from './cgroups.ts';
 import { type CommandOptions, type CommandResult, runCommand, waitFor } from './commands.ts';
 import { furnishNode } from './furnish.ts';
-import { createNodeNetwork, type InterfaceSpec, setPort } from './network.ts';
+import { createNodeNetwork, type InterfaceSpec, limitPort, setPort } from './network.ts';
 import { type NodeRecord, type NodeSpec, nodeDirectory, nodeRecord } from './node-record.ts';
 import { busyboxRoot, pauseImage } from './packages/image.ts';
 import { labDirectory } from './registry.ts';
@@ -19,6 +19,8 @@ export interface ExecOptions extends CommandOptions {
 export interface LabNode extends NodeRecord {
   /** Its root file system as this machine sees it (without what the node mounts over it). */
   readonly root: string;
+  /** Seconds of processor time that its processes took so far, those that have ended among them. */
+  processorSeconds(): number;
   /** Without the prefix length; undefined when it has no interface there. */
   readonly publicAddress: string | undefined;
   readonly vlanAddress: string | undefined;
@@ -53,6 +55,8 @@ export interface LabNode extends NodeRecord {
   /** Pulls, and plugs in, an interface's cable. */
   cutOff(link: string): Promise<void>;
   reconnect(link: string): Promise<void>;
+  /** From now until it reboots, what arrives there comes at this rate at most. */
+  limitRate(link: string, mbitPerSecond: number): Promise<void>;
   isRunning(): boolean;
   /** What it wrote to its console so far. */
   console(): string;
@@ -61,7 +65,7 @@ export interface LabNode extends NodeRecord {
 /** Makes a node's root file system and record. It is not booted yet. */
 export async function createNode(labId: string, number: number, spec: NodeSpec): Promise<LabNode> {
   const record = nodeRecord(number, spec);
-  await furnishNode(labId, record, spec.diskMiB);
+  await furnishNode(labId, record, spec);
   return nodeHandle(labId, record);
 }
 
@@ -127,6 +131,7 @@ function nodeHandle(labId: string, record: NodeRecord): LabNode {
     command: (argv, { readOnlyRoot = false } = {}) => commandOnNode(labId, record.name, argv, readOnlyRoot),
     environment: nodeEnvironment,
     isRunning: () => cgroupPopulated(cgroup),
+    processorSeconds: () => cgroupProcessorSeconds(cgroup),
     console: () => consoleOf(labId, record.name),
     async install(file, to = `/usr/local/bin/${path.basename(file)}`) {
       copyFileSync(file, path.join(root, to));
@@ -168,5 +173,6 @@ function nodeHandle(labId: string, record: NodeRecord): LabNode {
     },
     cutOff: link => setPort(labId, record.number, link, 'down'),
     reconnect: link => setPort(labId, record.number, link, 'up'),
+    limitRate: (link, mbitPerSecond) => limitPort(labId, record.number, link, mbitPerSecond),
   };
 }
