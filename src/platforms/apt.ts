@@ -5,13 +5,14 @@ import type { PackageVersion } from '../resolution/resolution.ts';
 import type { PackageManager, Removal } from '../resources/packages.ts';
 import { describeHolder, waitForPackageLock } from './package-lock.ts';
 
-/** Files that apt and dpkg lock while they work. */
-const lockFiles: readonly Path[] = [
+/** Files that apt and dpkg lock in a transaction. */
+const transactionLocks: readonly Path[] = [
   '/var/lib/dpkg/lock-frontend',
   '/var/lib/dpkg/lock',
-  '/var/lib/apt/lists/lock',
   '/var/cache/apt/archives/lock',
 ];
+/** And in a refresh. */
+const lockFiles: readonly Path[] = [...transactionLocks, '/var/lib/apt/lists/lock'];
 
 /** First boots keep apt busy for minutes (unattended-upgrades, apt-daily, cloud-init). */
 const lockDeadlineSeconds = 600;
@@ -43,8 +44,8 @@ const keepConfiguration = ['--force-confdef', '--force-confold'];
 const readOnly = ['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache=', '-o', 'Debug::NoLocking=true'];
 
 /**
- * Debian's package manager. `sources` are the source files that this program writes: when other repositories of the host
- * are broken, refreshing these is enough.
+ * Debian's package manager. `sources` are the source files that this program writes, HashiCorp's first: when other repositories
+ * of the host are broken, refreshing these is enough.
  */
 export function apt(sources: readonly Path[]): PackageManager {
   return {
@@ -129,38 +130,62 @@ async function install(
     host,
     packages.map(({ name }) => name),
   );
-  const argv = [
-    'apt-get',
-    'install',
-    '-y',
-    '-q',
-    '--no-install-recommends',
-    '--no-remove',
+  const transaction = [
+    ...['apt-get', 'install', '-y', '-q', '--no-install-recommends', '--no-remove'],
     // apt-get would keep the files, some 150 MB of them.
-    '-o',
-    'APT::Keep-Downloaded-Packages=false',
+    ...['-o', 'APT::Keep-Downloaded-Packages=false'],
     ...(heldNames.size > 0 ? ['--allow-change-held-packages'] : []),
     ...options,
     ...networkOptions,
     ...keepConfiguration.flatMap(option => ['-o', `Dpkg::Options::=${option}`]),
-    ...packages.map(({ name, version }) => (version === undefined ? name : `${name}=${version}`)),
   ];
+  const label = ({ name, version }: PackageVersion) => (version === undefined ? name : `${name}=${version}`);
+  // Versions are told of HashiCorp's packages alone.
+  const ours = packages.filter(({ version }) => version !== undefined).map(label);
+  // What those depend on is on every machine, as a rule.
+  let oursAlone = ours.length === packages.length;
 
   await heal(host, env);
+  if (ours.length > 0) await refreshOurs(host, oursAlone ? sources : sources.slice(0, 1));
   for (let attempt = 1; ; attempt += 1) {
-    await refresh(host, sources);
+    if (!oursAlone) {
+      const ahead = attempt === 1 && ours.length > 0 ? [...transaction, '--download-only', ...ours] : undefined;
+      await together([refresh(host, sources), ahead && downloadAhead(host, ahead)]);
+    }
     try {
-      await runUnlocked(host, argv, env);
+      await runUnlocked(host, [...transaction, ...packages.map(label)], env);
       // Installing a held package by its name takes its hold away.
       if (heldNames.size > 0) await host.run(['apt-mark', 'hold', ...heldNames]);
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+      if (oursAlone && /unmet dependencies|Failed to fetch|Unable to fetch/.test(error.detail ?? '')) {
+        oursAlone = false;
+        continue;
+      }
       const transient = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not found|Unable to locate package/;
       if (!transient.test(error.detail ?? '') || attempt === attempts) throw transactionFailed(error);
       await host.sleep(1000 * 2 ** (attempt - 1));
     }
   }
+}
+
+/**
+ * Refreshing everything is the processor's work, mostly: the line is put to use meanwhile. What cannot be downloaded yet is
+ * downloaded with the rest.
+ */
+async function downloadAhead(host: Host, argv: readonly string[]): Promise<void> {
+  try {
+    await runUnlocked(host, argv, {}, transactionLocks);
+  } catch (error) {
+    if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+  }
+}
+
+/** Like Promise.all, but nothing still runs when it throws. */
+async function together(work: readonly (Promise<void> | undefined)[]): Promise<void> {
+  await Promise.allSettled(work);
+  await Promise.all(work);
 }
 
 const networkOptions = ['-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=60', '-o', 'Dpkg::Use-Pty=0'];
@@ -172,26 +197,28 @@ async function heal(host: Host, env: Transaction['env'] = {}): Promise<void> {
   await runUnlocked(host, ['dpkg', ...keepConfiguration, '--configure', '-a'], env);
 }
 
+/** The translations of all descriptions are half of what a refresh takes, and nobody reads them here; those that are there stay. */
+const update = [
+  ...['apt-get', 'update', '-q', '-o', 'APT::Update::Error-Mode=any'],
+  ...['-o', 'Acquire::Languages=none', '-o', 'APT::Get::List-Cleanup=0'],
+  ...networkOptions,
+];
+
 /** Refreshes all indexes; when that fails because of a repository that is not ours, our own are enough. */
 async function refresh(host: Host, sources: readonly Path[]): Promise<void> {
-  const argv = ['apt-get', 'update', '-q', '-o', 'APT::Update::Error-Mode=any', ...networkOptions];
   try {
-    await runUnlocked(host, argv);
+    await runUnlocked(host, update);
     return;
   } catch (error) {
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
   }
+  await refreshOurs(host, sources);
+}
+
+async function refreshOurs(host: Host, sources: readonly Path[]): Promise<void> {
   for (const source of sources) {
     if ((await host.stat(source)) === undefined) continue;
-    const only = [
-      '-o',
-      `Dir::Etc::sourcelist=${source}`,
-      '-o',
-      'Dir::Etc::sourceparts=-',
-      '-o',
-      'APT::Get::List-Cleanup=0',
-    ];
-    await refreshOne(host, [...argv, ...only]);
+    await refreshOne(host, [...update, '-o', `Dir::Etc::sourcelist=${source}`, '-o', 'Dir::Etc::sourceparts=-']);
   }
 }
 
@@ -211,11 +238,16 @@ async function refreshOne(host: Host, argv: readonly string[]): Promise<void> {
 }
 
 /** Runs once nobody holds a lock; whoever is quicker than us is waited for as well. */
-async function runUnlocked(host: Host, argv: readonly string[], env: Transaction['env'] = {}): Promise<void> {
+async function runUnlocked(
+  host: Host,
+  argv: readonly string[],
+  env: Transaction['env'] = {},
+  paths = lockFiles,
+): Promise<void> {
   const deadline = host.now().getTime() + lockDeadlineSeconds * 1000;
   for (;;) {
     await waitForPackageLock(host, {
-      paths: lockFiles,
+      paths,
       deadlineSeconds: lockDeadlineSeconds,
       onWaiting: (holder, waitedSeconds) =>
         host.waiting(`waiting for ${describeHolder(holder)} to release ${holder.path}`, waitedSeconds),

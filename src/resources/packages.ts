@@ -15,8 +15,8 @@ export interface PackageManager {
   /** Which of `names` an upgrade of the system would leave alone. */
   held(host: HostReader, names: readonly string[]): Promise<ReadonlySet<string>>;
   /**
-   * Refreshes the indexes, then installs exactly `packages` in one transaction, without recommended packages, without a
-   * prompt and without removing anything. Waits for a busy package manager.
+   * Refreshes the indexes that are needed, then installs exactly `packages` in one transaction, without recommended packages,
+   * without a prompt and without removing anything. Waits for a busy package manager.
    */
   install(host: Host, packages: readonly PackageVersion[]): Promise<void>;
   /**

@@ -17,8 +17,8 @@ const environment = {
   APT_LISTCHANGES_FRONTEND: 'none',
 };
 const network = '-o Acquire::Retries=3 -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0';
-const update = `apt-get update -q -o APT::Update::Error-Mode=any ${network}`;
-const updateOurs = `${update} -o Dir::Etc::sourcelist=${ours} -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0`;
+const update = `apt-get update -q -o APT::Update::Error-Mode=any -o Acquire::Languages=none -o APT::Get::List-Cleanup=0 ${network}`;
+const updateOurs = `${update} -o Dir::Etc::sourcelist=${ours} -o Dir::Etc::sourceparts=-`;
 const install = (rest: string, changeHeld = '') =>
   `apt-get install -y -q --no-install-recommends --no-remove -o APT::Keep-Downloaded-Packages=false ${changeHeld}${network} ` +
   `-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold ${rest}`;
@@ -29,7 +29,16 @@ const heal = 'dpkg --force-confdef --force-confold --configure -a';
 function aptHost(commands: Readonly<Record<string, FixtureCommand>>, files: FixtureDescription['files'] = {}) {
   return fixtureHost({
     files: { [ours]: 'Types: deb\n', ...files },
-    commands: { 'dpkg --get-selections nomad': {}, 'dpkg --audit': {}, [locks]: {}, [update]: {}, ...commands },
+    commands: {
+      'dpkg --get-selections nomad': {},
+      'dpkg --get-selections nomad iptables': {},
+      'dpkg --audit': {},
+      [locks]: {},
+      [update]: {},
+      [updateOurs]: {},
+      [downloadAhead]: {},
+      ...commands,
+    },
   });
 }
 
@@ -47,6 +56,12 @@ function inTurn(...answers: readonly FixtureCommand[]): FixtureCommand {
 }
 
 const nomad = [{ name: 'nomad', version: '2.0.5-1' }];
+/** One that the distribution has is among them. */
+const mixed = [...nomad, { name: 'iptables' }];
+const installMixed = install('nomad=2.0.5-1 iptables');
+const downloadAhead = install('--download-only nomad=2.0.5-1');
+/** What comes before the first transaction of mixed packages. */
+const preparation = [updateOurs, update, downloadAhead];
 
 describe('what is installed', () => {
   test('is what dpkg has configured, not what it has unpacked or removed', async () => {
@@ -87,14 +102,29 @@ describe('what is installed', () => {
 });
 
 describe('an installation', () => {
-  test('is one refresh and one transaction, without recommended packages, prompts or removals', async () => {
-    const command = install('nomad=2.0.5-1 iptables');
-    const host = aptHost({ 'dpkg --get-selections nomad iptables': {}, [command]: {} });
-    await manager.install(host, [...nomad, { name: 'iptables' }]);
-    expect(host.log).toEqual([
-      { kind: 'run', argv: update.split(' '), env: environment },
-      { kind: 'run', argv: command.split(' '), env: environment },
-    ]);
+  test('is one transaction, without recommended packages, prompts or removals; ours are downloaded during the refresh', async () => {
+    const host = aptHost({ [installMixed]: {} });
+    await manager.install(host, mixed);
+    expect(host.log).toEqual(
+      [...preparation, installMixed].map(line => ({ kind: 'run', argv: line.split(' '), env: environment })),
+    );
+  });
+
+  test('of packages from our own repositories alone refreshes no others', async () => {
+    const command = install('nomad=2.0.5-1');
+    const host = aptHost({ [command]: {} });
+    await manager.install(host, nomad);
+    expect(ran(host)).toEqual([updateOurs, command]);
+  });
+
+  test.each([
+    'E: Unable to correct problems, you have held broken packages.\n nomad : Depends: openssl but it is not installable\nE: unmet dependencies\n',
+    'E: Failed to fetch http://archive/openssl.deb  404  Not Found\n',
+  ])('of such packages refreshes all when a dependency is missing: %j', async stderr => {
+    const command = install('nomad=2.0.5-1');
+    const host = aptHost({ [command]: inTurn({ exitCode: 100, stderr }, {}) });
+    await manager.install(host, nomad);
+    expect(ran(host)).toEqual([updateOurs, command, update, command]);
   });
 
   test('of a held package holds it again', async () => {
@@ -105,7 +135,7 @@ describe('an installation', () => {
       'apt-mark hold nomad': {},
     });
     await manager.install(host, nomad);
-    expect(ran(host)).toEqual([update, command, 'apt-mark hold nomad']);
+    expect(ran(host)).toEqual([updateOurs, command, 'apt-mark hold nomad']);
   });
 
   test('that exchanges versions never goes back unless it is told to', async () => {
@@ -144,19 +174,18 @@ describe('an installation', () => {
   test('goes on with our own repositories when another one is broken', async () => {
     const host = aptHost({
       [update]: { exitCode: 100, stderr: "E: The repository 'http://foreign stable' does not have a Release file.\n" },
-      [updateOurs]: {},
-      [install('nomad=2.0.5-1')]: {},
+      [installMixed]: {},
     });
-    await manager.install(host, nomad);
-    expect(ran(host)).toEqual([update, updateOurs, install('nomad=2.0.5-1')]);
+    await manager.install(host, mixed);
+    expect(ran(host)).toEqual([...preparation, updateOurs, installMixed]);
   });
 
   test('tries again with fresh indexes when a download fails', async () => {
-    const command = install('nomad=2.0.5-1');
+    const command = installMixed;
     const lost = { exitCode: 100, stderr: 'E: Failed to fetch https://x/nomad.deb  404  Not Found\n' };
     const host = aptHost({ [command]: inTurn(lost, lost, {}) });
-    await manager.install(host, nomad);
-    expect(ran(host)).toEqual([update, command, update, command, update, command]);
+    await manager.install(host, mixed);
+    expect(ran(host)).toEqual([...preparation, command, update, command, update, command]);
   });
 
   test('that goes wrong otherwise ends at once, with what apt-get said', async () => {
@@ -168,7 +197,7 @@ describe('an installation', () => {
       code: 'packages-failed',
       detail: expect.stringContaining('Sub-process'),
     });
-    expect(ran(host)).toEqual([update, command]);
+    expect(ran(host)).toEqual([updateOurs, command]);
   });
 
   test('never gives up other packages for its own', async () => {
@@ -192,16 +221,22 @@ describe('an installation', () => {
       'sources.list.d',
     ],
   ])('that a repository stands in the way of is %s, and is not tried again', async (code, stderr, hint) => {
-    const host = aptHost({ [update]: { exitCode: 100, stderr }, [updateOurs]: { exitCode: 100, stderr } });
-    await expect(manager.install(host, nomad)).rejects.toMatchObject({ code, hint: expect.stringContaining(hint) });
-    expect(ran(host)).toEqual([update, updateOurs]);
+    const host = aptHost({ [updateOurs]: { exitCode: 100, stderr } });
+    await expect(manager.install(host, mixed)).rejects.toMatchObject({ code, hint: expect.stringContaining(hint) });
+    expect(ran(host)).toEqual([updateOurs]);
   });
 
   test('without an upstream ends after several tries', async () => {
     const down = { exitCode: 100, stderr: 'E: Failed to fetch https://x/InRelease  Could not resolve host\n' };
-    const host = aptHost({ [update]: down, [updateOurs]: down });
-    await expect(manager.install(host, nomad)).rejects.toMatchObject({ code: 'unreachable' });
-    expect(ran(host)).toEqual([update, ...Array(5).fill(updateOurs)]);
+    const host = aptHost({ [updateOurs]: down });
+    await expect(manager.install(host, mixed)).rejects.toMatchObject({ code: 'unreachable' });
+    expect(ran(host)).toEqual(Array(5).fill(updateOurs));
+  });
+
+  test('does not depend on what is downloaded during the refresh', async () => {
+    const host = aptHost({ [downloadAhead]: { exitCode: 100, stderr: 'E: unmet dependencies\n' }, [installMixed]: {} });
+    await manager.install(host, mixed);
+    expect(ran(host).at(-1)).toBe(installMixed);
   });
 });
 
@@ -234,9 +269,10 @@ describe('a busy package manager', () => {
       exitCode: 100,
       stderr: 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 900\n',
     };
-    const host = aptHost({ [update]: inTurn(lost, {}), [install('nomad=2.0.5-1')]: {} });
-    await manager.install(host, nomad);
-    expect(ran(host)).toEqual([update, update, install('nomad=2.0.5-1')]);
+    const host = aptHost({ [update]: inTurn(lost, {}), [installMixed]: {} });
+    await manager.install(host, mixed);
+    expect(ran(host).filter(line => line === update)).toHaveLength(2);
+    expect(ran(host).at(-1)).toBe(installMixed);
   });
 });
 
