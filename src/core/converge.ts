@@ -119,6 +119,11 @@ export async function converge<T>(options: ConvergeOptions<T>): Promise<Converge
     }
   }
 
+  async function ended(id: string): Promise<void> {
+    await running.get(id);
+    if (failures.length > 0) throw failures[0];
+  }
+
   async function bringAbout(step: Step<T>, resource: Resource): Promise<void> {
     const change = await resource.plan(host, new Set());
     if (change === undefined) {
@@ -141,7 +146,7 @@ export async function converge<T>(options: ConvergeOptions<T>): Promise<Converge
     const startedAt = host.now().getTime();
     reporter.report({ type: 'change-started', id: resource.id, step: step.id, summary: change.summary });
     const entry = await options.journal.begin(resource.id, change.undo);
-    await change.apply(host);
+    await change.apply(host, ended);
     const leftOver = await resource.plan(host, new Set());
     if (leftOver !== undefined) {
       throw new BootstrapError('not-converged', `${resource.id} was changed, and still wants to: ${leftOver.summary}`, {

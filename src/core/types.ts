@@ -211,8 +211,11 @@ export interface Change {
   /** Unified diff or a short listing, secrets redacted. */
   readonly diff?: string;
   readonly undo: Undo;
-  /** Returns only when its effect can be read. */
-  apply(host: Host): Promise<void>;
+  /**
+   * Returns only when its effect can be read. What can be got ready at once, but has to take effect after another step of the
+   * run, waits for it by `ended` (absent: there is no run), which throws when something has failed in the meantime.
+   */
+  apply(host: Host, ended?: (step: string) => Promise<void>): Promise<void>;
 }
 
 /** One idempotent piece of state. */

@@ -18,6 +18,8 @@ export interface AgentSpec {
   readonly validate: readonly string[];
   /** Answers, whatever it says, as soon as the agent runs. Nomad holds most others back for 5 s while there is no leader. */
   readonly answersAt: string;
+  /** The step that must have ended before it starts. */
+  readonly startsAfter?: string;
   /** Throws `would-lose-quorum` when the running agent must not be restarted now. */
   readonly beforeRestart: (host: HostReader) => Promise<void>;
   /** Does what restarts the running agent when nobody else of its cluster is at it. Absent: at once. */
@@ -69,11 +71,15 @@ export function agent(spec: AgentSpec): Resource {
           enabled: state.enabled,
           active: running,
         },
-        async apply(target) {
+        async apply(target, ended) {
           // An agent that runs with what it should is only enabled.
           if (running && current) return enable(target, spec);
-          const make = () => bringUp(target, spec, digest, recordPath);
+          const predecessor = async () => {
+            if (spec.startsAfter !== undefined) await ended?.(spec.startsAfter);
+          };
+          const make = () => bringUp(target, spec, { digest, recordPath, predecessor });
           if (!wanted.includes('restart')) return make();
+          await predecessor();
           await (spec.inTurn ?? atOnce)(target, async () => {
             await spec.beforeRestart(target);
             await make();
@@ -95,12 +101,18 @@ async function missingParents(host: HostReader, files: readonly DesiredFile[]): 
   return parents.filter((_, at) => there[at] === undefined);
 }
 
-async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: Path): Promise<void> {
+interface Start {
+  readonly digest: string;
+  readonly recordPath: Path;
+  /** Returns when it may start; its files are in place by then. */
+  predecessor(): Promise<void>;
+}
+
+async function bringUp(host: Host, spec: AgentSpec, { digest, recordPath, predecessor }: Start): Promise<void> {
   await judgeConfiguration(host, spec);
   const former = await Promise.all(spec.files.map(({ path }) => formerFile(host, path)));
   const state = await readUnit(host, spec.name);
   const ranAs = startRecord(await host.readText(recordPath)).version;
-  const unitFiles = spec.files.some(({ path }) => path.startsWith('/etc/systemd/'));
 
   // From here on the agent counts as not started with its files, whatever happens to this process.
   await host.remove(recordPath);
@@ -110,10 +122,12 @@ async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: 
     }
     await host.writeFile(path, textOf(content), attributes);
   }
-  if (unitFiles) await host.run(['systemctl', 'daemon-reload']);
 
   try {
-    await enable(host, spec);
+    // Either makes systemd read the drop-ins; each takes it a tenth of a second.
+    if (state.enabled) await host.run(['systemctl', 'daemon-reload']);
+    else await enable(host, spec);
+    await predecessor();
     // A unit that failed before must not be held back by systemd's limit on starts.
     await host.run(['systemctl', 'reset-failed', `${spec.name}.service`]).catch(() => undefined);
     await host.run(['systemctl', 'restart', `${spec.name}.service`], { timeoutMs: startSeconds * 1000 });
@@ -126,6 +140,7 @@ async function bringUp(host: Host, spec: AgentSpec, digest: string, recordPath: 
   await host.writeFile(recordPath, `${digest}\n${spec.version}\n`, { mode: 0o600, owner: 'root:root' });
 }
 
+/** Has systemd read all units anew, too. */
 async function enable(host: Host, { name }: AgentSpec): Promise<void> {
   await host.run(['systemctl', 'enable', '--quiet', `${name}.service`], { timeoutMs: 30_000 });
 }

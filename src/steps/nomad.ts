@@ -18,7 +18,7 @@ import { serversTurn } from './servers-turn.ts';
 export const nomad: Step<Target> = {
   id: 'nomad',
   title: 'Nomad, configured and running',
-  after: ['kernel', 'cni-plugins', 'docker', 'metadata-shield', 'secrets', 'consul'],
+  after: ['packages', 'kernel', 'cni-plugins', 'docker', 'metadata-shield', 'secrets'],
   appliesTo: isNode,
   resources: target =>
     isNode(target)
@@ -57,6 +57,8 @@ export function nomadAgent(target: NodeTarget): AgentSpec {
     // The package's own: another installation may come first on the PATH.
     validate: ['/usr/bin/nomad', 'config', 'validate'],
     answersAt: `${nomadApi}/v1/agent/self`,
+    // A client that finds no Consul when it starts looks for it again only a quarter of a minute later.
+    startsAfter: 'consul',
     beforeRestart: host => quorumGuard('Nomad', nomadApi, target)(asThisNode(host, target)),
     ...serversTurn('Nomad', nomadApi, target),
   };
@@ -93,6 +95,7 @@ export function nomadConfig({ facts, config: { node, packages }, credentials }: 
         ? []
         : [{ kind: 'public', cidr: `${publicAddress.address}/32`, interface: publicAddress.interface }]),
     ],
+    isLinode: facts.linode !== undefined,
     hasMeta: Object.keys(node.meta).length > 0,
     meta: Object.entries(node.meta).map(([key, value]) => ({ key, value })),
     chrootEtc,

@@ -141,6 +141,42 @@ describe('a run', () => {
     expect(w.trail.at(-2)).toBe('applied agent');
   });
 
+  it.each([
+    { first: 'ends', trail: ['ready', 'apply consul', 'applied consul', 'started'] },
+    { first: 'fails', trail: ['ready', 'apply consul'] },
+  ])('lets a change get ready while another step runs, and go on when that $first', async ({ first, trail }) => {
+    const { thing, run, trail: all } = world();
+    const ready = Promise.withResolvers<void>();
+    const consul = thing('consul', async () => {
+      await ready.promise;
+      if (first === 'fails') throw new Error('no consul');
+    });
+    const nomad: Resource = {
+      id: 'nomad',
+      async plan() {
+        if (all.includes('started')) return undefined;
+        return {
+          summary: 'start nomad',
+          undo: { kind: 'toy' },
+          async apply(_host, ended) {
+            all.push('ready');
+            ready.resolve();
+            await ended?.('consul');
+            all.push('started');
+          },
+        };
+      },
+    };
+
+    const running = run([step('consul', [consul], []), step('nomad', [nomad], [])]);
+    if (first === 'fails') await expect(running).rejects.toThrow('no consul');
+    else await running;
+
+    const done = all.filter(line => !line.startsWith('journal'));
+    expect(done.slice().sort()).toEqual(trail.slice().sort());
+    expect(done.at(-1)).toBe(first === 'ends' ? 'started' : 'ready');
+  });
+
   it('lets what runs finish, starts nothing new and tells the first failure when a step fails', async () => {
     const w = world();
     const { promise: failed, resolve: fail } = Promise.withResolvers<void>();

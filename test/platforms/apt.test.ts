@@ -141,7 +141,7 @@ describe('an installation', () => {
   test('that exchanges versions never goes back unless it is told to', async () => {
     const host = aptHost({ [install('nomad=2.0.5-1')]: {} });
     await manager.exchange(host, nomad, 'forward');
-    expect(ran(host)).toEqual([update, install('nomad=2.0.5-1')]);
+    expect(ran(host)).toEqual([updateOurs, install('nomad=2.0.5-1')]);
   });
 
   test('that puts a version back lets no script of its own restart anything', async () => {
@@ -154,7 +154,7 @@ describe('an installation', () => {
       'apt-mark hold nomad': {},
     });
     await manager.exchange(host, [{ name: 'nomad', version: '2.0.4-1' }], 'back');
-    expect(ran(host)).toEqual([heal, update, command, 'apt-mark hold nomad']);
+    expect(ran(host)).toEqual([heal, updateOurs, command, 'apt-mark hold nomad']);
     const inert = { ...environment, SYSTEMD_OFFLINE: '1' };
     expect(host.log[0]).toMatchObject({ env: inert });
     expect(host.log[2]).toMatchObject({ env: inert });

@@ -91,7 +91,7 @@ describe('an agent', () => {
     expect(change?.diff).toContain('-server { bootstrap_expect = 1 }');
     expect(commandsOf(host)).toEqual([
       'nomad config validate /var/lib/nomad-bootstrap/staging/nomad',
-      'systemctl daemon-reload',
+      // Which has systemd read all units anew.
       'systemctl enable --quiet nomad.service',
       'systemctl reset-failed nomad.service',
       'systemctl restart nomad.service',
@@ -99,6 +99,34 @@ describe('an agent', () => {
     expect(host.contents()[config]).toBe('name = "a"\n');
     expect(await host.stat('/var/lib/nomad-bootstrap/staging/nomad')).toBeUndefined();
     expect(await agent(spec()).plan(host, none)).toBeUndefined();
+  });
+
+  it('gets ready at once, and starts when the step has ended that it starts after', async () => {
+    const host = node({ files: stock });
+    const consul = Promise.withResolvers<void>();
+    const asked: string[] = [];
+
+    const change = await agent(spec({ startsAfter: 'consul' })).plan(host, none);
+    const applied = change?.apply(host, step => {
+      asked.push(`${step}: ${commandsOf(host).at(-1)}`);
+      return consul.promise;
+    });
+    await expect.poll(() => asked).toEqual(['consul: systemctl enable --quiet nomad.service']);
+    expect(host.contents()[config]).toBe('name = "a"\n');
+    consul.resolve();
+    await applied;
+
+    expect(commandsOf(host).at(-1)).toBe('systemctl restart nomad.service');
+  });
+
+  it('gets its former configuration back when the step fails that it starts after', async () => {
+    const host = node({ files: stock });
+
+    const change = await agent(spec({ startsAfter: 'consul' })).plan(host, none);
+    await expect(change?.apply(host, () => Promise.reject(new Error('no Consul')))).rejects.toThrow();
+
+    expect(host.contents()[config]).toBe(stock[config].content);
+    expect(commandsOf(host)).not.toContain('systemctl restart nomad.service');
   });
 
   it('is restarted when it is to run with something else, and only then', async () => {
