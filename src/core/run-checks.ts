@@ -21,7 +21,7 @@ export interface WaitOptions extends CheckSelection {
   readonly waitSeconds: number;
   /** Whether this is what is waited for. Default: no check failed. */
   readonly isEnough?: (results: readonly CheckResult[]) => boolean | Promise<boolean>;
-  /** Told before each pause what is still failing. */
+  /** Told what is still failing: when that changes, and every second. */
   readonly onWaiting?: (missing: readonly CheckResult[], waitedSeconds: number) => void;
 }
 
@@ -29,7 +29,7 @@ export interface WaitOptions extends CheckSelection {
 export const doesNotApply = 'does not apply to this node';
 
 const defaultTimeoutMs = 5000;
-const firstPauseMs = 250;
+const shortestPauseMs = 50;
 const longestPauseMs = 1000;
 
 /** The checks meant, in list order. Throws `bad-usage`, naming all ids, when one of the selection's ids is unknown. */
@@ -91,17 +91,19 @@ export async function waitUntilHealthy<T>(
   const confirm = waitSeconds === 0;
   const startedAt = host.now().getTime();
   let results = await runChecks(selected, host, target, { confirm });
-  let pauseMs = firstPauseMs;
+  let told = '';
 
   while (!(await isEnough(results))) {
     const waitedMs = host.now().getTime() - startedAt;
     if (waitedMs >= waitSeconds * 1000) break;
-    onWaiting?.(
-      results.filter(result => result.status === 'fail'),
-      Math.floor(waitedMs / 1000),
-    );
+    const missing = results.filter(result => result.status === 'fail');
+    const waitedSeconds = Math.floor(waitedMs / 1000);
+    const news = `${waitedSeconds} ${missing.map(({ id }) => id).join()}`;
+    if (news !== told) onWaiting?.(missing, waitedSeconds);
+    told = news;
+    // In haste at first: a node comes up within seconds. Later a twentieth of what was waited is no loss.
+    const pauseMs = Math.min(Math.max(shortestPauseMs, waitedMs / 20), longestPauseMs);
     await host.sleep(Math.min(pauseMs, waitSeconds * 1000 - waitedMs));
-    pauseMs = Math.min(pauseMs * 1.5, longestPauseMs);
 
     const open = results.filter(result => result.status === 'fail' || result.status === 'skip').map(({ id }) => id);
     const answers = await runChecks(selected, host, target, { only: open, confirm });
