@@ -3,8 +3,9 @@ import type { Target } from '../../target.ts';
 
 /** What comes before the packages' /usr/bin on the PATH. */
 const programs = ['/usr/local/bin/nomad', '/usr/local/bin/consul', '/usr/local/sbin/nomad', '/usr/local/sbin/consul'];
-/** systemd takes a unit from here before the packages' own. */
-const units = ['/etc/systemd/system/nomad.service', '/etc/systemd/system/consul.service'];
+/** systemd takes a unit from one of these before the packages' own, which is in /usr/lib. Source: systemd.unit(5). */
+const unitFolders = ['/etc/systemd/system', '/run/systemd/system', '/usr/local/lib/systemd/system'];
+const units = unitFolders.flatMap(folder => [`${folder}/nomad.service`, `${folder}/consul.service`]);
 
 /** Nobody has installed the agents here in another way, which would hide the packages'. */
 export const foreignAgents: Check<Target> = {

@@ -211,8 +211,12 @@ describe('foreign-agents', () => {
       hint: 'rm /usr/local/bin/nomad',
     });
   });
-  test("fails on a unit that hides the package's", async () => {
-    const files = { '/etc/systemd/system/consul.service': '[Service]\nExecStart=/usr/local/bin/consul agent -dev\n' };
+  test.each([
+    '/etc/systemd/system/consul.service',
+    '/usr/local/lib/systemd/system/consul.service',
+    '/run/systemd/system/nomad.service',
+  ])("fails on a unit that hides the package's: %s", async path => {
+    const files = { [path]: '[Service]\nExecStart=/usr/local/bin/consul agent -dev\n' };
     expect((await check(foreignAgents, 'debian-12', { files })).status).toBe('fail');
   });
 });
