@@ -45,6 +45,6 @@ export function judgeIdentity(
   if (wrong.length === 0) return pass(`version ${version}`);
   return fail(
     wrong.map(([name, found, wanted]) => `${name} is ${found}, not ${wanted}`).join('; '),
-    `systemctl restart ${agent.unit} if its files were changed without one; otherwise look for a setting of your own in /etc/${agent.unit}.d that wins over ours`,
+    `systemctl restart ${agent.unit} if its files were changed without one; otherwise look for a setting of your own that wins over ours, in /etc/${agent.unit}.d or in a drop-in of the unit (systemctl cat ${agent.unit})`,
   );
 }
