@@ -23,7 +23,7 @@ export const gossipEncryption: HealthCheck = {
     if (plain.length === 0)
       return pass(node.runsServer ? "Consul's and Nomad's" : "Consul's; Nomad's clients do not gossip");
     return fail(
-      `${plain.join(' and ')} gossips in the clear`,
+      `${plain.join(' and ')} ${plain.length === 1 ? 'gossips' : 'gossip'} in the clear`,
       `look for encrypt in /etc/${plain[0]}.d; a key is taken up at the first start only: see ${plain[0] === 'nomad' ? '/opt/nomad/data/server/serf.keyring' : '/opt/consul/serf/local.keyring'}`,
     );
   },

@@ -7,7 +7,14 @@ import type { CheckResult } from '../../src/core/types.ts';
 import type { Facts } from '../../src/facts/facts.ts';
 import { debian } from '../../src/platforms/debian.ts';
 import { isNode, type NodeTarget } from '../../src/target.ts';
-import { type FixtureAnswer, type FixtureDescription, type FixtureHost, fixtureHost } from '../support/fixture-host.ts';
+import type { Credentials } from '../../src/token/credentials.ts';
+import {
+  type FixtureAnswer,
+  type FixtureDescription,
+  type FixtureFile,
+  type FixtureHost,
+  fixtureHost,
+} from '../support/fixture-host.ts';
 import { clientNode, targetOn } from '../support/target.ts';
 
 /**
@@ -44,12 +51,15 @@ export interface NodeDescription {
   readonly facts?: Partial<Facts>;
   readonly docker?: 'docker' | 'none';
   /** Replaces or, with `undefined`, takes away files. */
-  readonly files?: Readonly<Record<string, string | undefined>>;
+  readonly files?: Readonly<Record<string, FixtureFile | undefined>>;
   readonly directories?: readonly string[];
   readonly commands?: FixtureDescription['commands'];
   /** By `GET url`, instead of what was recorded. */
   readonly requests?: Readonly<Record<string, FixtureAnswer>>;
   readonly space?: FixtureDescription['space'];
+  readonly handshakes?: FixtureDescription['handshakes'];
+  /** What follows from the token of its cluster. */
+  readonly credentials?: Credentials;
 }
 
 export interface DescribedNode {
@@ -160,6 +170,7 @@ async function describe(
     },
   });
   if (!isNode(target)) throw new Error('a described node is a node');
+  const { credentials } = different;
   const answers = Object.entries(recorded(scenario)).map(([key, answer]): [string, FixtureAnswer] => [
     key,
     answer === 'unreachable' ? answer : json(answer.body, answer.status),
@@ -167,13 +178,14 @@ async function describe(
   const allFiles = Object.entries({ ...files, ...different.files });
   const host = fixtureHost({
     files: Object.fromEntries(allFiles.flatMap(([path, content]) => (content === undefined ? [] : [[path, content]]))),
+    handshakes: different.handshakes ?? {},
     directories: different.directories ?? [],
     commands: { ...commands, ...different.commands },
     requests: { ...Object.fromEntries(answers), ...different.requests },
     ...(different.space === undefined ? {} : { space: different.space }),
     now: new Date('2026-11-22T15:10:00Z'),
   });
-  return { host, target };
+  return { host, target: credentials === undefined ? target : { ...target, credentials } };
 }
 
 /** The result of one check, asked alone: with nothing that it needs. */

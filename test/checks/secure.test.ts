@@ -1,0 +1,280 @@
+import { describe, expect, test } from 'vitest';
+import { Secret } from '../../src/core/secret.ts';
+import { authMethod, bindingRules } from '../../src/resources/nomad-workloads.ts';
+import { makeLeaf } from '../../src/token/certificates.ts';
+import { credentialsOf, serverCredentials } from '../../src/token/credentials.ts';
+import { parseToken, type ServerToken } from '../../src/token/format.ts';
+import type { FixtureAnswer, FixtureFile } from '../support/fixture-host.ts';
+import { testClientToken, testServerToken } from '../token/vectors.ts';
+import {
+  answerOf,
+  consulUrl,
+  describedClient,
+  describedServer,
+  json,
+  type NodeDescription,
+  nomadUrl,
+  resultOf,
+} from './node.ts';
+
+const token = parseToken(new Secret(testServerToken)) as ServerToken;
+const server = await serverCredentials(token);
+const client = await credentialsOf(parseToken(new Secret(testClientToken)));
+if (client.kind !== 'client') throw new Error('a client token');
+const { certificate, key } = client;
+const stranger = await serverCredentials({ ...token, seed: new Secret('00'.repeat(32)) });
+
+/** The first server, as one of a cluster with a token. */
+function secureServer(different: NodeDescription = {}) {
+  const node = { region: 'global', datacenter: 'dc1', ...different.node };
+  return describedServer('three-servers', { credentials: server, ...different, node });
+}
+
+function secureClient(different: NodeDescription = {}) {
+  const node = { region: 'global', datacenter: 'dc1', ...different.node };
+  return describedClient({ credentials: client, ...different, node });
+}
+
+function tlsFiles(agents: Readonly<Record<'nomad' | 'consul', { readonly cert: string; readonly key: string }>>) {
+  return Object.fromEntries(
+    Object.entries(agents).flatMap(([unit, own]): [string, FixtureFile][] => [
+      [`/etc/${unit}.d/tls/agent.pem`, { content: own.cert, mode: 0o640, owner: `${unit}:${unit}` }],
+      [`/etc/${unit}.d/tls/agent-key.pem`, { content: own.key, mode: 0o640, owner: `${unit}:${unit}` }],
+    ]),
+  );
+}
+
+async function leafOf(authority: typeof server.authority, notBefore: string, notAfter: string) {
+  const leaf = await makeLeaf(authority, {
+    commonName: 'server.global.nomad',
+    dnsNames: ['server.global.nomad', 'server.dc1.consul', 'nomad-s1', 'localhost'],
+    addresses: ['127.0.0.1', '127.0.1.11'],
+    notBefore: new Date(notBefore),
+    notAfter: new Date(notAfter),
+  });
+  return { cert: leaf.certificate, key: leaf.key.reveal() };
+}
+
+const both = (own: { readonly cert: string; readonly key: string }) => tlsFiles({ nomad: own, consul: own });
+
+describe('certificates', () => {
+  // It is 22 November 2026 there.
+  test.each([
+    ['pass', '2026-11-20', '2027-11-20', /^valid until 2027-11-20$/],
+    ['warn', '2026-03-01', '2027-02-01', /^they end on 2027-02-01$/],
+    ['fail', '2025-11-01', '2026-11-01', /it has ended/],
+    ['fail', '2026-12-01', '2027-12-01', /not valid yet/],
+  ])('%s on a server for the life from %s to %s', async (status, from, to, detail) => {
+    const files = both(await leafOf(server.authority, from, to));
+
+    expect(await resultOf('certificates', secureServer({ files }))).toMatchObject({
+      status,
+      detail: expect.stringMatching(detail),
+    });
+  });
+
+  test('fail on a server for another authority, another key, two certificates, and none', async () => {
+    const own = await leafOf(server.authority, '2026-11-20', '2027-11-20');
+    const second = await leafOf(server.authority, '2026-11-20', '2027-11-20');
+    const foreign = await leafOf(stranger.authority, '2026-11-20', '2027-11-20');
+    const faults: readonly (readonly [Record<string, FixtureFile>, RegExp])[] = [
+      [both(foreign), /another authority/],
+      [both({ cert: own.cert, key: second.key }), /its key is of another/],
+      [tlsFiles({ nomad: own, consul: second }), /different ones/],
+      [both({ cert: 'nonsense', key: own.key }), /cannot be read/],
+      [{}, /there is none/],
+    ];
+    for (const [files, detail] of faults) {
+      expect(await resultOf('certificates', secureServer({ files }))).toMatchObject({
+        status: 'fail',
+        detail: expect.stringMatching(detail),
+        hint: expect.stringContaining('nomad-bootstrap'),
+      });
+    }
+  });
+
+  test("pass on a client with its token's, and fail with another", async () => {
+    const own = { cert: certificate, key: key.reveal() };
+    const foreign = await leafOf(stranger.authority, '2026-11-20', '2027-11-20');
+
+    expect(await resultOf('certificates', secureClient({ files: both(own) }))).toMatchObject({
+      status: 'pass',
+      detail: 'valid until 2036-11-22',
+    });
+    expect(await resultOf('certificates', secureClient({ files: both(foreign) }))).toMatchObject({
+      status: 'fail',
+      detail: expect.stringContaining('of another authority'),
+    });
+  });
+});
+
+describe('secrets-permissions', () => {
+  const closed = { content: 'x', mode: 0o600, owner: 'root:root' };
+
+  test('pass where the files are closed, and no token is in what tasks inherit', async () => {
+    const files = { '/etc/nomad-bootstrap/token': closed, '/etc/nomad.d/nomad.env': '# NOMAD_TOKEN=x\nHTTP_PROXY=y\n' };
+
+    expect(await resultOf('secrets-permissions', secureServer({ files, directories: [] }))).toMatchObject({
+      // The described folders are made for their files, and are open.
+      detail: expect.not.stringMatching(/token|nomad\.env/),
+    });
+  });
+
+  test.each<[string, Record<string, FixtureFile>, RegExp]>([
+    ['a mode', { '/etc/nomad-bootstrap/token': { ...closed, mode: 0o644 } }, /token has mode 644/],
+    ['an owner', { '/etc/nomad-bootstrap/token': { ...closed, owner: 'nomad:nomad' } }, /token is of nomad:nomad/],
+    ['a token', { '/etc/nomad.d/nomad.env': 'export CONSUL_HTTP_TOKEN=abc\n' }, /nomad\.env holds a token/],
+  ])('fail for %s', async (_, files, detail) => {
+    expect(await resultOf('secrets-permissions', secureServer({ files }))).toMatchObject({
+      status: 'fail',
+      detail: expect.stringMatching(detail),
+    });
+  });
+});
+
+describe('metadata-shielded', () => {
+  const rules = (address: string) =>
+    `-P PREROUTING ACCEPT\n-A PREROUTING -d ${address} -j DROP\n-A OUTPUT -d ${address} -m owner ! --uid-owner 0 -j DROP\n`;
+  const shielded = {
+    'iptables -w -t raw -S': { stdout: rules('169.254.169.254/32') },
+    'ip6tables -w -t raw -S': { stdout: rules('fd00:a9fe:a9fe::1/128') },
+  };
+  const files = { '/proc/net/if_inet6': '' };
+
+  test('pass with a rule in each chain of each family', async () => {
+    expect(await resultOf('metadata-shielded', secureClient({ files, commands: shielded }))).toMatchObject({
+      status: 'pass',
+    });
+  });
+
+  test.each([
+    [
+      'a chain',
+      { 'iptables -w -t raw -S': { stdout: rules('169.254.169.254/32').replace('-A OUTPUT', '-A OTHER') } },
+      /no rule in OUTPUT/,
+    ],
+    ['IPv6', { 'ip6tables -w -t raw -S': { stdout: '-P OUTPUT ACCEPT\n' } }, /fd00.*no rule in OUTPUT and PREROUTING/],
+    ['the program', { 'iptables -w -t raw -S': { exitCode: 127, stderr: 'not found\n' } }, /iptables: not found/],
+  ])('fail without %s', async (_, commands, detail) => {
+    expect(
+      await resultOf('metadata-shielded', secureClient({ files, commands: { ...shielded, ...commands } })),
+    ).toMatchObject({
+      status: 'fail',
+      detail: expect.stringMatching(detail),
+    });
+  });
+});
+
+describe('tls-roles', () => {
+  const files = both({ cert: certificate, key: key.reveal() });
+  const right = {
+    '127.0.1.11:4647': 'accepted',
+    '127.0.1.11:4647 without certificate': 'refused',
+    '127.0.1.11:8300': 'accepted',
+    '127.0.1.11:8300 without certificate': 'refused',
+  } as const;
+
+  test('pass where both refuse whoever has no certificate, seen from a server and from a client', async () => {
+    for (const described of [secureServer({ files, handshakes: right }), secureClient({ files, handshakes: right })]) {
+      expect(await resultOf('tls-roles', described)).toMatchObject({ status: 'pass' });
+    }
+  });
+
+  test.each([
+    ['warn', { '127.0.1.11:8300': 'silent' }, /consul on 127\.0\.1\.11:8300 does not answer/],
+    ['fail', { '127.0.1.11:4647': 'plain' }, /speaks without TLS/],
+    ['fail', { '127.0.1.11:4647': 'foreign' }, /does not prove to be a server/],
+    ['fail', { '127.0.1.11:8300': 'refused' }, /refuses this node's certificate/],
+    ['fail', { '127.0.1.11:8300 without certificate': 'accepted' }, /hears whoever has no certificate/],
+  ] as const)('%s when %j', async (status, different, detail) => {
+    expect(await resultOf('tls-roles', secureServer({ files, handshakes: { ...right, ...different } }))).toMatchObject({
+      status,
+      detail: expect.stringMatching(detail),
+    });
+  });
+});
+
+describe('gossip-encryption', () => {
+  test('fails with whom it finds talking in the clear', async () => {
+    const body = answerOf('three-servers', `${nomadUrl}/v1/agent/self`);
+
+    expect(await resultOf('gossip-encryption', secureServer())).toMatchObject({
+      status: 'fail',
+      detail: 'consul and nomad gossip in the clear',
+    });
+    body.stats.serf.encrypted = 'true';
+    expect(
+      await resultOf(
+        'gossip-encryption',
+        secureServer({ requests: { [`GET ${nomadUrl}/v1/agent/self`]: json(body) } }),
+      ),
+    ).toMatchObject({
+      status: 'fail',
+      detail: 'consul gossips in the clear',
+      hint: expect.stringContaining('/etc/consul.d'),
+    });
+  });
+
+  test('passes where both encrypt, and on a client asks Consul alone', async () => {
+    const nomad = answerOf('three-servers', `${nomadUrl}/v1/agent/self`);
+    const consul = answerOf('three-servers', `${consulUrl}/v1/agent/self`);
+    nomad.stats.serf.encrypted = 'true';
+    consul.Stats.serf_lan.encrypted = 'true';
+    const consulAnswer = { [`GET ${consulUrl}/v1/agent/self`]: json(consul) };
+    const requests = { ...consulAnswer, [`GET ${nomadUrl}/v1/agent/self`]: json(nomad) };
+
+    expect(await resultOf('gossip-encryption', secureServer({ requests }))).toMatchObject({ status: 'pass' });
+    expect(await resultOf('gossip-encryption', secureClient({ requests: consulAnswer }))).toMatchObject({
+      status: 'pass',
+    });
+  });
+});
+
+describe('acls', () => {
+  const refusal: FixtureAnswer = { status: 403, body: 'Permission denied' };
+  const closed = Object.fromEntries(
+    [`${nomadUrl}/v1/jobs`, `${nomadUrl}/v1/nodes`, `${consulUrl}/v1/agent/self`, `${consulUrl}/v1/acl/tokens`].map(
+      url => [`GET ${url}`, refusal],
+    ),
+  );
+
+  test('pass where every one of them is refused', async () => {
+    expect(await resultOf('acls', secureServer({ requests: closed }))).toMatchObject({ status: 'pass' });
+  });
+
+  test.each(Object.keys(closed))('fail when %s is answered', async request => {
+    const requests = { ...closed, [request]: json([]) };
+
+    expect(await resultOf('acls', secureServer({ requests }))).toMatchObject({
+      status: 'fail',
+      detail: expect.stringMatching(/answers 200 to .* without a token/),
+    });
+  });
+});
+
+describe('workload-identity', () => {
+  const method = `GET ${consulUrl}/v1/acl/auth-method/${authMethod}`;
+  const rules = `GET ${consulUrl}/v1/acl/binding-rules?authmethod=${authMethod}`;
+  const keys = `GET ${nomadUrl}/.well-known/jwks.json`;
+  const right = {
+    [method]: json({ Type: 'jwt', Config: { JWKSURL: 'http://127.0.0.1:4646/.well-known/jwks.json' } }),
+    [rules]: json(bindingRules),
+    [keys]: json({ keys: [] }),
+  };
+
+  test('passes with the method, its rules and the keys', async () => {
+    expect(await resultOf('workload-identity', secureServer({ requests: right }))).toMatchObject({ status: 'pass' });
+  });
+
+  test.each<[string, Record<string, FixtureAnswer>, RegExp]>([
+    ['the method', { [method]: { status: 404, body: 'ACL not found' } }, /answered 404/],
+    ['the type', { [method]: json({ Type: 'kubernetes', Config: { JWKSURL: '' } }) }, /of type kubernetes/],
+    ['a rule', { [rules]: json(bindingRules.slice(0, 1)) }, /no rule binds role/],
+    ['the keys', { [keys]: { status: 500, body: '' } }, /Nomad answers 500/],
+  ])('fails without %s', async (_, different, detail) => {
+    expect(await resultOf('workload-identity', secureServer({ requests: { ...right, ...different } }))).toMatchObject({
+      status: 'fail',
+      detail: expect.stringMatching(detail),
+    });
+  });
+});
