@@ -340,7 +340,10 @@ async function lock(
 }
 
 function interruption(signal: 'SIGINT' | 'SIGTERM', command: string): BootstrapError {
-  const hint = `the change at hand was finished; run nomad-bootstrap ${command} again to go on`;
+  const hint =
+    command === 'verify'
+      ? 'nothing was changed, and of a canary nothing stays; run it again at any time'
+      : `the change at hand was finished; run nomad-bootstrap ${command} again to go on`;
   return signal === 'SIGINT'
     ? new BootstrapError('interrupted', 'interrupted', { hint })
     : new BootstrapError('terminated', 'told to end (SIGTERM)', { hint });

@@ -13,7 +13,7 @@ const closed: readonly { readonly agent: Agent; readonly path: string; readonly 
 
 export const acls: HealthCheck = {
   id: 'acls',
-  title: 'Access control is on, and whoever has no token learns nothing',
+  title: 'Whoever has no token learns nothing',
   scope: 'cluster',
   needs: ['consul-agent', 'nomad-agent', 'consul-leader', 'nomad-leader'],
   appliesTo: isSecure,

@@ -13,7 +13,7 @@ export const rpcPorts = {
 
 export const tlsRoles: HealthCheck = {
   id: 'tls-roles',
-  title: 'Servers prove to be servers, and hear nobody without a certificate',
+  title: 'RPC hears certificates of this cluster alone',
   scope: 'node',
   needs: ['certificates', 'consul-agent', 'nomad-agent'],
   appliesTo: isSecure,

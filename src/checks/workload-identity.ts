@@ -9,7 +9,7 @@ const rulesSchema = z.array(z.object({ BindType: z.string(), BindName: z.string(
 
 export const workloadIdentity: HealthCheck = {
   id: 'workload-identity',
-  title: 'Consul knows jobs by the identities that Nomad signs',
+  title: "Consul knows jobs by Nomad's identities",
   scope: 'cluster',
   needs: ['consul-leader', 'nomad-leader'],
   appliesTo: isSecureServer,

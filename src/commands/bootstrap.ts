@@ -21,6 +21,7 @@ import { isNode, isSecure, isSecureServer, type NodeTarget, type Target } from '
 import { clusterCredentials } from './cluster-credentials.ts';
 import type { CommandContext } from './command.ts';
 import { consulEnvironment } from './consul-environment.ts';
+import { readingPlugins } from './early-digests.ts';
 import { farewell } from './farewell.ts';
 import { takeUpConsulToken, untilLeaders } from './secure-start.ts';
 
@@ -31,7 +32,8 @@ const recordedIdentitySeconds = 2;
 const defaultWaitSeconds = 180;
 
 /** `server`, `client`, `auto`, `dev` and `image`: brings this host to the state that its settings describe. */
-export async function run(context: CommandContext): Promise<ExitCode> {
+export async function run(given: CommandContext): Promise<ExitCode> {
+  const context = { ...given, host: await readingPlugins(given.host) };
   const { host, reporter, settings } = context;
   const startedAt = host.now().getTime();
   const target = await targetOf(context);

@@ -14,6 +14,7 @@ import { installedProgram, metricsPath, verifyTimer } from '../steps/verify-time
 import type { NodeTarget } from '../target.ts';
 import type { CommandContext } from './command.ts';
 import { driftOf } from './drift.ts';
+import { readingPlugins } from './early-digests.ts';
 import { recordedTarget } from './recorded-target.ts';
 
 const checks = [...healthChecks, driftOf(steps)];
@@ -22,8 +23,10 @@ const checks = [...healthChecks, driftOf(steps)];
  * `verify`: whether this node, and the cluster as it sees it, is what it should be. Changes nothing, but for the canary, which
  * goes again, and with --timer, which installs a periodic check instead of checking.
  */
-export async function run(context: CommandContext): Promise<ExitCode> {
-  selectChecks(checks, context.settings);
+export async function run(given: CommandContext): Promise<ExitCode> {
+  const selected = selectChecks(checks, given.settings);
+  const readsPlugins = selected.some(({ id }) => id === 'cni-plugins' || id === 'config-drift');
+  const context = readsPlugins ? { ...given, host: await readingPlugins(given.host) } : given;
   const target = await recordedTarget(context);
   return context.settings.timer === true ? installTimer(context, target) : answerWithReport(context, target);
 }

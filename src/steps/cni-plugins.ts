@@ -3,6 +3,9 @@ import { archive } from '../resources/archive.ts';
 import { directory } from '../resources/directory.ts';
 import { mayRunJobs, type Target } from '../target.ts';
 
+/** Where Nomad looks for them. */
+export const cniDirectory = '/opt/cni/bin';
+
 /** Digests of the plug-ins that were unpacked. */
 export const cniRecord = '/var/lib/nomad-bootstrap/cni-plugins.json';
 
@@ -14,8 +17,8 @@ export const cniPlugins: Step<Target> = {
   appliesTo: mayRunJobs,
   resources: ({ resolution }) => [
     directory('/opt/cni', { mode: 0o755, owner: 'root:root' }),
-    directory('/opt/cni/bin', { mode: 0o755, owner: 'root:root' }),
+    directory(cniDirectory, { mode: 0o755, owner: 'root:root' }),
     directory('/opt/cni/config', { mode: 0o755, owner: 'root:root' }),
-    archive(resolution.cni, '/opt/cni/bin', cniRecord),
+    archive(resolution.cni, cniDirectory, cniRecord),
   ],
 };
