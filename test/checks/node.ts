@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { healthChecks } from '../../src/checks/index.ts';
 import type { NodeConfig } from '../../src/config/config.ts';
-import { runChecks } from '../../src/core/run-checks.ts';
+import { type CheckSelection, runChecks } from '../../src/core/run-checks.ts';
 import type { CheckResult } from '../../src/core/types.ts';
 import type { Facts } from '../../src/facts/facts.ts';
 import { debian } from '../../src/platforms/debian.ts';
@@ -20,9 +20,18 @@ import { clientNode, targetOn } from '../support/target.ts';
 /**
  * What real agents (Nomad 2.0.5, Consul 1.21.4) answered: files of test/fixtures/agents. `three-servers` and `client` are
  * of one healthy cluster; in `server-failed` and `server-gone` its second server was killed 30 s and 60 s before; in
- * `majority-lost` the third as well; `forming` is the first server of three before there are others.
+ * `majority-lost` the third as well; `forming` is the first server of three before there are others. `secure-server` and
+ * `secure-client` are of a cluster with the token of the test vectors, asked with what these nodes ask with; the client has Docker 26.1.5.
  */
-export type Scenario = 'three-servers' | 'client' | 'server-failed' | 'server-gone' | 'majority-lost' | 'forming';
+export type Scenario =
+  | 'three-servers'
+  | 'client'
+  | 'server-failed'
+  | 'server-gone'
+  | 'majority-lost'
+  | 'forming'
+  | 'secure-server'
+  | 'secure-client';
 
 type Answers = Record<string, { readonly status: number; readonly body: unknown } | 'unreachable'>;
 
@@ -52,7 +61,7 @@ export interface NodeDescription {
   readonly docker?: 'docker' | 'none';
   /** Replaces or, with `undefined`, takes away files. */
   readonly files?: Readonly<Record<string, FixtureFile | undefined>>;
-  readonly directories?: readonly string[];
+  readonly directories?: FixtureDescription['directories'];
   readonly commands?: FixtureDescription['commands'];
   /** By `GET url`, instead of what was recorded. */
   readonly requests?: Readonly<Record<string, FixtureAnswer>>;
@@ -139,9 +148,12 @@ export function describedServer(scenario: Scenario, different: NodeDescription =
 }
 
 /** The recorded client, in health but for what is said differently. It was recorded without Docker. */
-export function describedClient(different: NodeDescription = {}): Promise<DescribedNode> {
+export function describedClient(
+  different: NodeDescription = {},
+  scenario: 'client' | 'secure-client' = 'client',
+): Promise<DescribedNode> {
   return describe(
-    'client',
+    scenario,
     {
       ...clientNode,
       name: 'nomad-c1',
@@ -208,9 +220,12 @@ export const withTokenOnly: ReadonlySet<string> = new Set([
 ]);
 
 /** Ids of all checks by what became of them. */
-export async function idsByStatus(described: Promise<DescribedNode>): Promise<Readonly<Record<string, string[]>>> {
+export async function idsByStatus(
+  described: Promise<DescribedNode>,
+  selection: CheckSelection = {},
+): Promise<Readonly<Record<string, string[]>>> {
   const { host, target } = await described;
-  const results = await runChecks(healthChecks, host, target);
+  const results = await runChecks(healthChecks, host, target, selection);
   const ids: Record<string, string[]> = { pass: [], warn: [], fail: [], skip: [] };
   for (const { id, status } of results) {
     // These nodes are of a cluster without a token.

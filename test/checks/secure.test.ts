@@ -11,6 +11,7 @@ import {
   consulUrl,
   describedClient,
   describedServer,
+  idsByStatus,
   json,
   type NodeDescription,
   nomadUrl,
@@ -56,6 +57,78 @@ async function leafOf(authority: typeof server.authority, notBefore: string, not
 }
 
 const both = (own: { readonly cert: string; readonly key: string }) => tlsFiles({ nomad: own, consul: own });
+
+describe('by the answers of real agents of a cluster with a token', () => {
+  const accepted = Object.fromEntries(
+    ['4647', '8300'].flatMap(port => [
+      [`10.77.0.11:${port}`, 'accepted' as const],
+      [`10.77.0.11:${port} without certificate`, 'refused' as const],
+    ]),
+  );
+  const agents = { 'nomad.d/tls': 'nomad:nomad', 'consul.d/tls': 'consul:consul' };
+  const folders = Object.entries(agents).map(([path, owner]) => [`/etc/${path}`, { mode: 0o750, owner }] as const);
+  const common = {
+    handshakes: accepted,
+    directories: { ...Object.fromEntries(folders), '/var/lib/nomad-bootstrap': { mode: 0o700 } },
+  };
+  // It is asked with and without a token for the same: see below.
+  const others = { skip: ['acls'] };
+
+  test('nothing fails on a server, and its own checks pass', async () => {
+    const leaf = await makeLeaf(server.authority, {
+      commonName: 'server.global.nomad',
+      dnsNames: ['server.global.nomad', 'server.dc1.consul', 'server1', 'localhost'],
+      addresses: ['127.0.0.1', '10.77.0.11'],
+      notBefore: new Date('2026-11-20'),
+      notAfter: new Date('2027-11-20'),
+    });
+    const network = { address: '10.77.0.11', interface: 'eth1', cidr: '10.77.0.0/24', kind: 'vlan' } as const;
+    const node = { name: 'server1', region: 'global', datacenter: 'dc1', expect: 1, join: [], network };
+    const files = both({ cert: leaf.certificate, key: leaf.key.reveal() });
+    const described = describedServer('secure-server', { ...common, credentials: server, node, files });
+
+    const { fail, warn, pass } = await idsByStatus(described, others);
+
+    expect({ fail, warn }).toEqual({ fail: [], warn: [] });
+    expect(pass).toEqual(
+      expect.arrayContaining([
+        'certificates',
+        'secrets-permissions',
+        'tls-roles',
+        'gossip-encryption',
+        'workload-identity',
+      ]),
+    );
+  });
+
+  test('nothing fails on a client with Docker, which may not ask its own agent about itself', async () => {
+    const network = { address: '10.77.0.13', interface: 'eth1', cidr: '10.77.0.0/24', kind: 'vlan' } as const;
+    const join = [{ address: '10.77.0.11' }];
+    const node = { name: 'client1', region: 'global', datacenter: 'dc1', join, network, rawExec: false };
+    const files = {
+      ...both({ cert: certificate, key: key.reveal() }),
+      '/opt/nomad/data/client/client-id': '7af92555-d7c6-8a14-31a0-8b585ed53ad6',
+    };
+    const rule = (chain: string) => `-A ${chain} -d 169.254.169.254/32 -j DROP\n`;
+    const commands = { 'iptables -w -t raw -S': { stdout: rule('PREROUTING') + rule('OUTPUT') } };
+    const more = { ...common, credentials: client, node, files, commands, docker: 'docker' } as const;
+
+    const { fail, warn, pass } = await idsByStatus(describedClient(more, 'secure-client'), others);
+
+    // The node of the laboratory had no cgroups for the exec driver.
+    expect({ fail, warn }).toEqual({ fail: [], warn: ['nomad-client-drivers'] });
+    expect(pass).toEqual(
+      expect.arrayContaining([
+        'docker',
+        'certificates',
+        'metadata-shielded',
+        'tls-roles',
+        'gossip-encryption',
+        'nomad-client-ready',
+      ]),
+    );
+  });
+});
 
 describe('certificates', () => {
   // It is 22 November 2026 there.
