@@ -437,7 +437,8 @@ export const options = {
     group: 'Checks',
     kind: 'switch',
     schema: z.boolean(),
-    describe: 'Run a small job through the scheduler as well, and take it away again',
+    describe:
+      'Run a small job through the scheduler as well, and take it away again; on a client of a cluster with a token only with NOMAD_TOKEN',
     commands: ['verify'],
   }),
   canaryImage: option({
