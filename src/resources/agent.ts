@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { BootstrapError, hasCode } from '../core/errors.ts';
-import type { Change, Host, HostReader, Path, Resource } from '../core/types.ts';
+import type { Change, FileAttributes, Host, HostReader, Path, Resource } from '../core/types.ts';
 import { readUnit, type UnitState, unitLog } from '../core/unit.ts';
-import { compareFile, type DesiredFile, type FormerFile, formerFile, restoreFile, textOf } from './file.ts';
+import { type DirectoryChange, planDirectory } from './directory.ts';
+import { compareFile, type DesiredFile, type FormerFile, formerFile, restoreFile, textOf, wasThere } from './file.ts';
 import { snapshotFolder } from './state-snapshot.ts';
 
 /** An agent of HashiCorp's as it is to run. */
@@ -14,6 +15,10 @@ export interface AgentSpec {
   readonly directory: Path;
   /** Configuration in `directory`, and systemd drop-ins. */
   readonly files: readonly DesiredFile[];
+  /** Those of `files` under other settings: they must not be there now. */
+  readonly unwanted?: readonly Path[];
+  /** The folder of its data, which belongs to the user that it runs as. */
+  readonly data?: { readonly path: Path; readonly attributes: FileAttributes };
   /** Judges a folder of configuration without running it: the arguments before the folder. */
   readonly validate: readonly string[];
   /** Answers, whatever it says, as soon as the agent runs. Nomad holds most others back for 5 s while there is no leader. */
@@ -46,19 +51,26 @@ export function agent(spec: AgentSpec): Resource {
   return {
     id: `agent:${spec.name}`,
     async plan(host): Promise<Change | undefined> {
-      const [differences, state, started] = await Promise.all([
+      const [differences, stale, data, state, started] = await Promise.all([
         Promise.all(spec.files.map(desired => compareFile(host, desired))),
+        staleFiles(host, spec),
+        dataChange(host, spec),
         readUnit(host, spec.name),
         host.readText(recordPath),
       ]);
-      const diff = differences.map(difference => difference?.diff ?? '').join('');
+      const filesDiff = [
+        ...differences.map(difference => difference?.diff ?? ''),
+        ...stale.map(({ path }) => `${path}: removed\n`),
+      ].join('');
+      const diff = filesDiff + (data === undefined ? '' : `${data.summary}\n`);
       const running = state.activeState === 'active';
-      const current = diff === '' && startRecord(started).digest === digest;
-      const wanted = [
-        ...(diff === '' ? [] : ['configure']),
+      const current = filesDiff === '' && startRecord(started).digest === digest;
+      const verbs = [
+        ...(filesDiff === '' ? [] : ['configure']),
         ...(state.enabled ? [] : ['enable']),
         ...(running ? (current ? [] : ['restart']) : ['start']),
       ];
+      const wanted = verbs.length === 0 && data !== undefined ? ['secure the data of'] : verbs;
       if (wanted.length === 0) return undefined;
       return {
         summary: `${wanted.join(', ')} ${spec.name}`,
@@ -66,14 +78,21 @@ export function agent(spec: AgentSpec): Resource {
         undo: {
           kind: 'agent',
           unit: spec.name,
-          files: await Promise.all(spec.files.map(({ path }) => formerFile(host, path))),
-          directories: await missingParents(host, spec.files),
+          files: [...(await Promise.all(spec.files.map(({ path }) => formerFile(host, path)))), ...stale],
+          directories: [
+            ...(await missingParents(host, spec.files)),
+            ...(data?.undo.kind === 'directory' ? [data.undo.path] : []),
+          ],
+          ...(data?.undo.kind === 'attributes' ? { folders: [data.undo] } : {}),
           enabled: state.enabled,
           active: running,
         },
         async apply(target, ended) {
           // An agent that runs with what it should is only enabled.
-          if (running && current) return enable(target, spec);
+          if (running && current) {
+            await data?.apply(target);
+            return enable(target, spec);
+          }
           const predecessor = async () => {
             if (spec.startsAfter !== undefined) await ended?.(spec.startsAfter);
           };
@@ -88,6 +107,16 @@ export function agent(spec: AgentSpec): Resource {
       };
     },
   };
+}
+
+/** What of `unwanted` is there. */
+async function staleFiles(host: HostReader, { unwanted = [] }: AgentSpec): Promise<readonly FormerFile[]> {
+  const files = await Promise.all(unwanted.map(path => formerFile(host, path)));
+  return files.filter(wasThere);
+}
+
+function dataChange(host: HostReader, { data }: AgentSpec): Promise<DirectoryChange | undefined> {
+  return data === undefined ? Promise.resolve(undefined) : planDirectory(host, data.path, data.attributes);
 }
 
 function atOnce(_host: Host, work: () => Promise<void>): Promise<void> {
@@ -110,7 +139,9 @@ interface Start {
 
 async function bringUp(host: Host, spec: AgentSpec, { digest, recordPath, predecessor }: Start): Promise<void> {
   await judgeConfiguration(host, spec);
-  const former = await Promise.all(spec.files.map(({ path }) => formerFile(host, path)));
+  const stale = await staleFiles(host, spec);
+  const former = [...(await Promise.all(spec.files.map(({ path }) => formerFile(host, path)))), ...stale];
+  const data = await dataChange(host, spec);
   const state = await readUnit(host, spec.name);
   const ranAs = startRecord(await host.readText(recordPath)).version;
 
@@ -122,6 +153,12 @@ async function bringUp(host: Host, spec: AgentSpec, { digest, recordPath, predec
     }
     await host.writeFile(path, textOf(content), attributes);
   }
+  for (const { path } of stale) await host.remove(path);
+  // Its former user must not lose its data before it ends.
+  if (data !== undefined && state.activeState === 'active') {
+    await host.run(['systemctl', 'stop', `${spec.name}.service`], { timeoutMs: startSeconds * 1000 });
+  }
+  await data?.apply(host);
 
   try {
     // Either makes systemd read the drop-ins; each takes it a tenth of a second.
@@ -134,7 +171,7 @@ async function bringUp(host: Host, spec: AgentSpec, { digest, recordPath, predec
     await untilItAnswers(host, spec);
   } catch (error) {
     if (error instanceof BootstrapError && (error.code === 'interrupted' || error.code === 'terminated')) throw error;
-    throw await rollBack(host, spec, { files: former, state, version: ranAs }, error);
+    throw await rollBack(host, spec, { files: former, data, state, version: ranAs }, error);
   }
   await host.makeDirectory(startRecords, root);
   await host.writeFile(recordPath, `${digest}\n${spec.version}\n`, { mode: 0o600, owner: 'root:root' });
@@ -198,6 +235,7 @@ async function untilItAnswers(host: Host, spec: AgentSpec): Promise<void> {
 /** What there was before the new files. */
 interface Former {
   readonly files: readonly FormerFile[];
+  readonly data: DirectoryChange | undefined;
   readonly state: UnitState;
   /** That ran; `undefined` where it is not known. */
   readonly version: string | undefined;
@@ -209,6 +247,8 @@ async function rollBack(host: Host, spec: AgentSpec, former: Former, cause: unkn
   const lines = await unitLog(host, name);
   await host.run(['systemctl', 'stop', `${name}.service`]).catch(() => undefined);
   for (const file of former.files) await restoreFile(host, file);
+  if (former.data?.undo.kind === 'attributes')
+    await host.setAttributes(former.data.undo.path, former.data.undo.attributes);
   await host.run(['systemctl', 'daemon-reload']);
   if (!former.state.enabled) await host.run(['systemctl', 'disable', '--quiet', `${name}.service`]);
   const runs = former.state.activeState === 'active' && (await runsAgain(host, spec));

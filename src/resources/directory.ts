@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { BootstrapError } from '../core/errors.ts';
-import type { FileAttributes, FileStat, HostReader, Path, Resource, ResourceId } from '../core/types.ts';
+import type { Change, FileAttributes, FileStat, HostReader, Path, Resource, ResourceId } from '../core/types.ts';
 
 /**
  * A directory with this mode and owner; where the path is a link, the directory that it leads to. What lies in it is not
@@ -10,20 +10,34 @@ import type { FileAttributes, FileStat, HostReader, Path, Resource, ResourceId }
 export function directory(path: Path, attributes: FileAttributes, disturbedBy?: ResourceId): Resource {
   return {
     id: `directory:${path}`,
-    async plan(host, before) {
-      const { real, stat } = await followed(host, path);
-      if (stat !== undefined && stat.kind !== 'directory') throw inTheWay(real);
-      const right = stat?.mode === attributes.mode && stat.owner === attributes.owner;
-      if (right && !(disturbedBy !== undefined && before.has(disturbedBy))) return undefined;
-      return {
-        summary: `${stat === undefined ? 'create' : 'set mode and owner of'} ${real}`,
-        undo:
-          stat === undefined
-            ? { kind: 'directory', path: real }
-            : { kind: 'attributes', path: real, attributes: { mode: stat.mode, owner: stat.owner } },
-        apply: host => host.makeDirectory(real, attributes),
-      };
-    },
+    plan: (host, before) => planDirectory(host, path, attributes, disturbedBy !== undefined && before.has(disturbedBy)),
+  };
+}
+
+/** A change that makes a directory, or gives it another mode and owner. */
+export interface DirectoryChange extends Change {
+  readonly undo:
+    | { readonly kind: 'directory'; readonly path: Path }
+    | { readonly kind: 'attributes'; readonly path: Path; readonly attributes: FileAttributes };
+}
+
+/** What {@link directory} plans, for a resource that has a directory as a part. */
+export async function planDirectory(
+  host: HostReader,
+  path: Path,
+  attributes: FileAttributes,
+  disturbed = false,
+): Promise<DirectoryChange | undefined> {
+  const { real, stat } = await followed(host, path);
+  if (stat !== undefined && stat.kind !== 'directory') throw inTheWay(real);
+  if (stat?.mode === attributes.mode && stat.owner === attributes.owner && !disturbed) return undefined;
+  return {
+    summary: `${stat === undefined ? 'create' : 'set mode and owner of'} ${real}`,
+    undo:
+      stat === undefined
+        ? { kind: 'directory', path: real }
+        : { kind: 'attributes', path: real, attributes: { mode: stat.mode, owner: stat.owner } },
+    apply: target => target.makeDirectory(real, attributes),
   };
 }
 

@@ -72,6 +72,7 @@ const knownUndo = z.discriminatedUnion('kind', [
     unit: z.enum(['nomad', 'consul']),
     files: formerFiles,
     directories: strings.optional(),
+    folders: z.array(z.object({ path: z.string(), attributes })).optional(),
     enabled: z.boolean(),
     active: z.boolean(),
   }),
@@ -89,6 +90,8 @@ export interface FormerService {
 interface FormerAgent {
   readonly files: readonly FormerFile[];
   readonly directories?: readonly Path[];
+  /** Folders that had another mode or owner. */
+  readonly folders?: readonly { readonly path: Path; readonly attributes: FileAttributes }[];
   readonly enabled: boolean;
   readonly active: boolean;
 }
@@ -173,6 +176,7 @@ export function whatWasMade(entries: readonly JournalEntry[]): Made {
         const later = made.agents.get(known.unit);
         for (const file of known.files) made.files.set(file.path, file);
         for (const path of known.directories ?? []) made.directories.add(path);
+        for (const { path, attributes } of known.folders ?? []) made.attributes.set(path, attributes);
         made.agents.set(known.unit, {
           files: [...known.files, ...(later?.files ?? [])],
           enabled: known.enabled,

@@ -4,10 +4,8 @@ import type { Secret } from '../core/secret.ts';
 import type { Step } from '../core/types.ts';
 import { asThisNode, nomadApi } from '../own-agents.ts';
 import { type AgentSpec, agent } from '../resources/agent.ts';
-import { directory } from '../resources/directory.ts';
 import { eligibility } from '../resources/eligibility.ts';
 import type { DesiredFile } from '../resources/file.ts';
-import { packagesId } from '../resources/packages.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
 import { treeOwner } from '../resources/tree-owner.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
@@ -23,13 +21,6 @@ export const nomad: Step<Target> = {
   resources: target =>
     isNode(target)
       ? [
-          // A client keeps the secrets of its tasks here; a server that is nothing else runs as nomad.
-          directory(
-            '/opt/nomad/data',
-            { mode: 0o700, owner: target.config.node.runsClient ? 'root:root' : 'nomad:nomad' },
-            // Whose script gives it to nomad at every upgrade.
-            packagesId(target.platform.packages),
-          ),
           // It may be kept data, of a user nomad that had another number, or of a server that ran jobs and was root.
           ...(target.config.node.runsClient ? [] : [treeOwner('/opt/nomad/data/server', 'nomad:nomad')]),
           agent(nomadAgent(target)),
@@ -44,6 +35,12 @@ export function nomadAgent(target: NodeTarget): AgentSpec {
     name: 'nomad',
     version: target.resolution.nomad.version,
     directory: '/etc/nomad.d',
+    // A client keeps the secrets of its tasks here; a server that is nothing else runs as nomad.
+    data: {
+      path: '/opt/nomad/data',
+      attributes: { mode: 0o700, owner: target.config.node.runsClient ? 'root:root' : 'nomad:nomad' },
+    },
+    ...(target.config.node.runsClient ? { unwanted: [dropInPath('20-server-user.conf')] } : {}),
     files: [
       {
         // In place of the package's own: that one is a cluster of its own, and would be merged.
@@ -139,8 +136,12 @@ const chrootEtc = [
 
 function dropIn(name: string): DesiredFile {
   return {
-    path: `/etc/systemd/system/nomad.service.d/${name}`,
+    path: dropInPath(name),
     content: readAsset(`systemd/nomad.service.d/${name}`),
     attributes: { mode: 0o644, owner: 'root:root' },
   };
+}
+
+function dropInPath(name: string): string {
+  return `/etc/systemd/system/nomad.service.d/${name}`;
 }

@@ -301,6 +301,57 @@ describe('an agent', () => {
     });
   });
 
+  describe('that is to run as another user', () => {
+    const data = '/opt/nomad/data';
+    const asNomad = spec({ data: { path: data, attributes: { mode: 0o700, owner: 'nomad:nomad' } } });
+    const asRoot = (content: string) =>
+      spec({
+        files: [{ path: config, content, attributes: { mode: 0o640, owner: 'nomad:nomad' } }],
+        unwanted: [dropIn],
+        data: { path: data, attributes: { mode: 0o700, owner: 'root:root' } },
+      });
+
+    it('loses what made it run as the former one, and its data only when that has ended', async () => {
+      const host = node({ files: stock });
+      await converge(host, asNomad);
+
+      await converge(host, asRoot('name = "b"\n'));
+
+      expect(await host.stat(dropIn)).toBeUndefined();
+      expect(await host.stat(data)).toMatchObject({ owner: 'root:root' });
+      const order = host.log.map(mutation => (mutation.kind === 'run' ? mutation.argv[1] : mutation.kind));
+      expect(order.lastIndexOf('directory')).toBeGreaterThan(order.lastIndexOf('stop'));
+      expect(await agent(asRoot('name = "b"\n')).plan(host, none)).toBeUndefined();
+    });
+
+    it('has all of that back when it does not come up, and runs', async () => {
+      const host = node({ files: stock });
+      await converge(host, asNomad);
+
+      await expect(converge(host, asRoot('broken'))).rejects.toMatchObject({
+        message: expect.stringContaining('it runs with that'),
+      });
+
+      expect(host.contents()[dropIn]).toBe('[Unit]\n');
+      expect(await host.stat(data)).toMatchObject({ mode: 0o700, owner: 'nomad:nomad' });
+    });
+
+    it('is not restarted for a mode that somebody changed', async () => {
+      const host = node({ files: stock });
+      await converge(host, asNomad);
+      await host.setAttributes(data, { mode: 0o755, owner: 'nomad:nomad' });
+      const before = commandsOf(host).length;
+
+      const change = await agent(asNomad).plan(host, none);
+      await change?.apply(host);
+
+      expect(change?.summary).toBe('secure the data of nomad');
+      expect(change?.undo).toMatchObject({ folders: [{ path: data, attributes: { mode: 0o755 } }] });
+      expect(commandsOf(host).slice(before)).toEqual(['systemctl enable --quiet nomad.service']);
+      expect(await host.stat(data)).toMatchObject({ mode: 0o700 });
+    });
+  });
+
   it('counts as not started with its files as soon as the first of them is written', async () => {
     const host = node({ files: stock });
     await converge(host, spec());
