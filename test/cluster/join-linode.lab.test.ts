@@ -122,5 +122,14 @@ describe.skipIf(reason !== undefined)(
       expect(again.exitCode, JSON.stringify(ending(again))).toBe(0);
       expect(ending(again)).toMatchObject({ changes: 0 });
     });
+
+    it('are left without a trace of the token of the API by an uninstallation', async () => {
+      const gone = await client.exec(['nomad-bootstrap', 'uninstall', '--purge-data'], { check: false });
+      expect(gone.exitCode, gone.stderr).toBe(0);
+      await client.exec(['rm', '/root/api.token']);
+      const folders = ['/etc', '/var', '/opt', '/usr/local', '/root'];
+      const found = await client.exec(['grep', '-rls', labApiToken, ...folders], { check: false });
+      expect(found.stdout).toBe('');
+    });
   },
 );

@@ -6,7 +6,7 @@ terraform {
   required_providers {
     linode = {
       source  = "linode/linode"
-      version = "~> 4.0"
+      version = ">= 3.13, < 5.0"
     }
   }
 }
