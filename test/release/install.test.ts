@@ -290,17 +290,21 @@ describe.skipIf(obstacles.length > 0)('install.sh', () => {
     });
   });
 
-  it('executes nothing when its own download is cut off, wherever that is', async () => {
-    const witness = path.join(folder, 'executed');
+  it.each([
+    { name: 'install.sh', every: 100, first: 'uname -s' },
+    { name: 'bundle.sh', every: 300, first: 'id -u' },
+  ])('executes nothing when its own download is cut off, wherever that is: $name', ({ name, every, first }) => {
+    const whole = readFileSync(path.join(release, name), 'utf8').trimEnd();
+    const witness = path.join(folder, `executed-${name}`);
     const cuts: string[] = [];
-    for (let end = 0; end < script.length - 3; end += 100) cuts.push(script.slice(0, end));
+    for (let end = 0; end < whole.length - 2; end += every) cuts.push(whole.slice(0, end));
     // And at every byte of the last lines, where a whole command could be left.
-    for (let end = script.length - 60; end < script.length - 2; end += 1) cuts.push(script.slice(0, end));
+    for (let end = whole.length - 59; end < whole.length - 1; end += 1) cuts.push(whole.slice(0, end));
     const trap = `#!/bin/sh\necho "$0 $*" >>${witness}\n`;
-    const bin = path.join(folder, 'traps');
+    const bin = path.join(folder, `traps-${name}`);
     mkdirSync(bin);
-    for (const name of [...basics, 'curl', 'wget', 'xz', 'gzip', 'cut']) {
-      writeFileSync(path.join(bin, name), trap, { mode: 0o755 });
+    for (const program of [...basics, 'curl', 'wget', 'xz', 'gzip', 'cut']) {
+      writeFileSync(path.join(bin, program), trap, { mode: 0o755 });
     }
     expect(cuts.length).toBeGreaterThan(90);
     for (const shell of shells) {
@@ -311,8 +315,8 @@ describe.skipIf(obstacles.length > 0)('install.sh', () => {
     expect(existsSync(witness)).toBe(false);
 
     // The whole of it does run them: the traps work.
-    spawnSync('/bin/sh', ['-s', 'server'], { input: script, env: { PATH: bin } });
-    expect(readFileSync(witness, 'utf8')).toContain('uname -s');
+    spawnSync('/bin/sh', ['-s', 'server'], { input: whole, env: { PATH: bin } });
+    expect(readFileSync(witness, 'utf8')).toContain(first);
   });
 });
 
@@ -367,6 +371,16 @@ describe('a release', () => {
       'nomad-bootstrap-linux-arm64.xz',
       'stackscript.sh',
     ]);
+  });
+
+  it.each([
+    [[], 'say which file to make'],
+    [['--nomad-version', '2.0.5'], '--nomad-version is no file'],
+  ])('has a bundle.sh that refuses %j', (words, reason) => {
+    const { status, stderr } = spawnSync('sh', [path.join(release, 'bundle.sh'), ...words], { encoding: 'utf8' });
+
+    expect([status, stderr]).toEqual([2, expect.stringContaining(reason)]);
+    expect(stderr).toContain('fix: ');
   });
 
   it('refuses an address that a shell would take apart', () => {
