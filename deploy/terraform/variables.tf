@@ -15,6 +15,11 @@ variable "root_password" {
   type        = string
   sensitive   = true
   default     = null
+
+  validation {
+    condition     = var.root_password == null ? true : length(var.root_password) >= 11 && length(var.root_password) <= 128
+    error_message = "From 11 to 128 characters, of several kinds, as Linode asks for."
+  }
 }
 
 variable "server_count" {
@@ -121,6 +126,11 @@ variable "bootstrap_expect" {
   description = "Servers that must see each other before the first election. Null: 3, or 1 where there are fewer servers. Later growth needs no change of it."
   type        = number
   default     = null
+
+  validation {
+    condition     = var.bootstrap_expect == null ? true : contains([1, 3, 5, 7], var.bootstrap_expect)
+    error_message = "1, 3, 5 or 7, and no more than server_count."
+  }
 }
 
 variable "ssh_sources" {
@@ -187,12 +197,22 @@ variable "settings" {
   description = "Further settings of nomad-bootstrap for every node, as the keys of its --config file, such as { docker = \"distro\" }."
   type        = any
   default     = {}
+
+  validation {
+    condition     = can(keys(var.settings)) && alltrue([for name in try(keys(var.settings), []) : can(regex("^[a-z][a-z0-9-]*$", name)) && !can(regex("token", name))])
+    error_message = "Settings by their names, such as { docker = \"distro\" }; tokens have variables of their own."
+  }
 }
 
 variable "client_settings" {
   description = "Further settings of the clients, such as { node-pool = \"web\" }."
   type        = any
   default     = {}
+
+  validation {
+    condition     = can(keys(var.client_settings)) && alltrue([for name in try(keys(var.client_settings), []) : can(regex("^[a-z][a-z0-9-]*$", name)) && !can(regex("token", name))])
+    error_message = "Settings by their names, such as { docker = \"distro\" }; tokens have variables of their own."
+  }
 }
 
 variable "insecure" {
@@ -256,4 +276,9 @@ variable "ssh_private_key_file" {
   description = "Private key for that. Null: the SSH agent's."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.ssh_private_key_file == null ? true : fileexists(pathexpand(var.ssh_private_key_file))
+    error_message = "There is no such file on this machine."
+  }
 }

@@ -87,11 +87,9 @@ describe('the Terraform module', () => {
     }
     for (const { name, body } of outputs) expect(body, name).toMatch(/description = ".+"/);
 
-    // A bool is one already; free text and further settings are judged by whoever gets them.
-    const free = ['root_password', 'bootstrap_expect', 'settings', 'client_settings', 'ssh_private_key_file'];
+    // A bool is one already.
     for (const { name, body } of blocks(text('variables.tf'), 'variable')) {
-      const judged =
-        /^ {2}validation \{/m.test(body) || /type\s+= bool/.test(body) || free.includes(name.replaceAll('"', ''));
+      const judged = /^ {2}validation \{/m.test(body) || /type\s+= bool/.test(body);
       expect(judged, name).toBe(true);
     }
   });
@@ -177,6 +175,16 @@ const refusals: readonly (readonly Refusal[])[] = [
     ['a port that is none', insecure, 'public_ports = ["http"]', 'Up to 15 ports'],
     ['a version that is none', insecure, 'nomad_version = "new"', 'latest or a version'],
     ['an address for SSH that is no network', insecure, 'ssh_sources = { ipv4 = ["me"], ipv6 = [] }', 'CIDR'],
+    ['a short password', insecure, 'root_password = "secret"', 'From 11 to 128 characters'],
+    ['an even number to expect', insecure, 'bootstrap_expect = 2', '1, 3, 5 or 7'],
+    ['settings that are no map', insecure, 'settings = ["docker"]', 'Settings by their names'],
+    [
+      'a token among the settings',
+      insecure,
+      'client_settings = { linode-token-file = "x" }',
+      'tokens have variables of their own',
+    ],
+    ['a key for SSH that is not there', insecure, 'ssh_private_key_file = "/nowhere"', 'no such file'],
     ['a release on no web server', insecure, 'release_url = "/dist"', 'It begins with https://'],
   ],
   [
@@ -298,7 +306,7 @@ describe.skipIf(whyNoPlan !== undefined)('with the provider, and a stand-in for 
         where,
         environment,
         ...['server_count=5', 'client_count=4', 'nomad_version=2.0.6', 'linode_image=linode/ubuntu24.04'],
-        ...['ssh_keys=["ssh-ed25519 BBBB you"]', 'root_password=test-vector'],
+        ...['ssh_keys=["ssh-ed25519 BBBB you"]', 'root_password=test-vector-of-a-password'],
       );
       expect(grown.said).toContain('3 to add, 0 to change, 0 to destroy');
       expect(grown.changes.toSorted()).toEqual([
