@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Secret } from '../../src/core/secret.ts';
 import { clientTokenOf } from '../../src/token/credentials.ts';
 import { parseToken } from '../../src/token/format.ts';
@@ -17,6 +17,9 @@ for (const [what, reason] of [
   ["Terraform's tokens", whyNoTokens],
 ])
   if (reason !== undefined) process.stderr.write(`skipped: test/deploy/terraform.test.ts: ${what}: ${reason}\n`);
+
+// A second or two each, and many times that on a busy machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const folder = path.resolve('deploy/terraform');
 const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.tf'));
