@@ -12,6 +12,7 @@ const secretFiles: readonly { readonly path: Path; readonly mode: number; readon
   { path: recordPath, mode: 0o600, owner: 'root:root' },
   { path: '/var/lib/nomad-bootstrap', mode: 0o700, owner: 'root:root' },
   { path: '/var/log/nomad-bootstrap.log', mode: 0o600, owner: 'root:root' },
+  { path: '/opt/consul', mode: 0o700, owner: 'consul:consul' },
   ...['nomad', 'consul'].flatMap(unit => [
     { path: `/etc/${unit}.d/${unit}.hcl`, mode: 0o640, owner: `${unit}:${unit}` },
     { path: `/etc/${unit}.d/tls`, mode: 0o750, owner: `${unit}:${unit}` },
@@ -35,7 +36,8 @@ export const secretsPermissions: HealthCheck = {
     const files = searchesToJoin(node).length > 0 ? [...secretFiles, apiTokenFile] : secretFiles;
     for (const { path, mode, owner } of files) {
       const stat = await host.stat(path);
-      if (stat === undefined) continue;
+      // Where a link leads, config-drift looks.
+      if (stat === undefined || stat.kind === 'symlink') continue;
       if ((stat.mode & ~mode) !== 0) open.push(`${path} has mode ${stat.mode.toString(8)}`);
       else if (stat.owner !== owner) open.push(`${path} is of ${stat.owner}`);
     }

@@ -7,6 +7,7 @@ import { asThisNode } from '../own-agents.ts';
 import { platforms } from '../platforms/index.ts';
 import { consulDeparture, nomadDeparture } from '../resources/departure.ts';
 import { wasThere } from '../resources/file.ts';
+import { ruleGone } from '../resources/firewall.ts';
 import { type PackageManager, packagesId } from '../resources/packages.ts';
 import { withResidue } from '../resources/residue.ts';
 import {
@@ -17,6 +18,7 @@ import {
   isWithin,
   type Made,
   type Undoing,
+  undone,
   whatWasMade,
 } from '../resources/undo.ts';
 import { engineStopped, formerAgent, formerService, interfaceGone } from '../resources/undo-agent.ts';
@@ -44,6 +46,11 @@ const steps: readonly Step<Undoing>[] = [
   { id: 'nomad', title: 'Nomad, out of its cluster and stopped', resources: undoing => agentOf('nomad', undoing) },
   { id: 'consul', title: 'Consul, out of its cluster and stopped', resources: undoing => agentOf('consul', undoing) },
   { id: 'services', title: 'Services, stopped or as they were', resources: servicesOf },
+  {
+    id: 'firewall',
+    title: "The distribution's firewall, as it was",
+    resources: ({ made }) => made.firewall.map(opened => ruleGone(opened, undone)),
+  },
   { id: 'data', title: 'Data of the agents and of Docker', resources: dataOf },
   { id: 'packages', title: 'Packages, and what they leave behind', resources: packagesOf },
   {

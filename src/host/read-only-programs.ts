@@ -21,6 +21,9 @@ const readOnlyPrograms: Readonly<Record<string, Judge>> = {
   docker: only('--version'),
   dpkg: startsWith('--get-selections', '--audit'),
   'dpkg-query': startsWith('-W', '--show'),
+  // Its questions begin with these words; what adds, removes, sets, reloads or saves does not.
+  'firewall-cmd': args =>
+    args.every(arg => /^--(?:permanent$|zone=|query-rich-rule=|get-zone-of-interface=|get-default-zone$)/.test(arg)),
   grep: startsWith('-q'),
   ip6tables: listsRaw,
   iptables: listsRaw,

@@ -9,6 +9,7 @@ import type { JournalEntry } from '../core/journal.ts';
 import type { FileAttributes, Path, Undo } from '../core/types.ts';
 import type { Departure } from './departure.ts';
 import { type FormerFile, wasThere } from './file.ts';
+import type { OpenedRule } from './firewall.ts';
 import type { PackageManager, PackagesUndo } from './packages.ts';
 import { type Existing, type Residue, residueOf, withResidue } from './residue.ts';
 
@@ -23,6 +24,7 @@ type KnownUndo =
   | PackagesUndo
   | { readonly kind: 'package-hold'; readonly manager: PackageManager['id']; readonly names: readonly string[] }
   | ({ readonly kind: 'service'; readonly unit: string } & FormerService)
+  | { readonly kind: 'firewall'; readonly opened: readonly OpenedRule[] }
   | ({ readonly kind: 'agent'; readonly unit: AgentName } & FormerAgent)
   // A cluster's own: no node takes it away.
   | { readonly kind: 'none' }
@@ -116,6 +118,8 @@ export interface Made {
   readonly holds: ReadonlySet<string>;
   readonly services: ReadonlyMap<string, FormerService>;
   readonly agents: ReadonlyMap<AgentName, FormerAgent>;
+  /** Rules in the distribution's firewall. */
+  readonly firewall: readonly OpenedRule[];
   /** Packages that an uninstallation has begun to remove. */
   readonly removing: ReadonlySet<string>;
 }
@@ -135,6 +139,7 @@ export function whatWasMade(entries: readonly JournalEntry[]): Made {
     holds: new Set<string>(),
     services: new Map<string, FormerService>(),
     agents: new Map<AgentName, FormerAgent>(),
+    firewall: [] as OpenedRule[],
     removing: new Set<string>(),
   };
   // From the last to the first, so that the first former state is what remains.
@@ -184,6 +189,13 @@ export function whatWasMade(entries: readonly JournalEntry[]): Made {
         });
         break;
       }
+      case 'firewall':
+        // An entry of a run that was repeated names a rule again.
+        for (const opened of known.opened ?? []) {
+          if (!made.firewall.some(other => JSON.stringify(other) === JSON.stringify(opened)))
+            made.firewall.push(opened);
+        }
+        break;
       case 'none':
         break;
       case 'packages-removed':

@@ -6,6 +6,8 @@ import type { Step } from '../core/types.ts';
 import { asThisNode, consulApi } from '../own-agents.ts';
 import { compareReleases } from '../resolution/package-version.ts';
 import { type AgentSpec, agent } from '../resources/agent.ts';
+import { directory } from '../resources/directory.ts';
+import { packagesId } from '../resources/packages.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
 import { isNode, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
@@ -14,9 +16,21 @@ import { serversTurn } from './servers-turn.ts';
 export const consul: Step<Target> = {
   id: 'consul',
   title: 'Consul, configured and running',
-  after: ['packages', 'secrets'],
+  after: ['packages', 'secrets', 'firewall'],
   appliesTo: isNode,
-  resources: target => (isNode(target) ? [agent(consulAgent(target))] : []),
+  resources: target =>
+    isNode(target)
+      ? [
+          directory(
+            '/opt/consul',
+            // On a server it holds every token of Consul's, in files that everyone may read (raft/wal, Consul 1.21).
+            { mode: 0o700, owner: 'consul:consul' },
+            // Whose script gives it to consul at every upgrade.
+            packagesId(target.platform.packages),
+          ),
+          agent(consulAgent(target)),
+        ]
+      : [],
 };
 
 /** Consul's agent as this node is to run it. */

@@ -5,6 +5,7 @@ import { cniPlugins } from './cni-plugins.ts';
 import { consul } from './consul.ts';
 import { clientAccess, consulAccess } from './consul-access.ts';
 import { docker } from './docker.ts';
+import { firewall } from './firewall.ts';
 import { kernel } from './kernel.ts';
 import { metadataShield } from './metadata-shield.ts';
 import { nomad } from './nomad.ts';
@@ -25,6 +26,7 @@ export const steps: readonly Step<Target>[] = [
   metadataShield,
   docker,
   peers,
+  firewall,
   secrets,
   certificateRenewal,
   consul,
