@@ -1,8 +1,9 @@
 import * as z from 'zod';
+import { nomadApi, throughNomad } from '../own-agents.ts';
 import { authMethod, bindingRules } from '../resources/nomad-workloads.ts';
 import { isSecureServer } from '../target.ts';
 import { consul, readAgent } from './agents.ts';
-import { fail, type HealthCheck, pass } from './health-check.ts';
+import { fail, type HealthCheck, pass, warn } from './health-check.ts';
 
 const methodSchema = z.object({ Type: z.string(), Config: z.object({ JWKSURL: z.string() }) });
 const rulesSchema = z.array(z.object({ BindType: z.string(), BindName: z.string() }));
@@ -13,7 +14,7 @@ export const workloadIdentity: HealthCheck = {
   scope: 'cluster',
   needs: ['consul-leader', 'nomad-leader'],
   appliesTo: isSecureServer,
-  async run(host) {
+  async run(host, target) {
     const [method, rules, keys] = await Promise.all([
       readAgent(host, consul, `/v1/acl/auth-method/${authMethod}`, methodSchema),
       readAgent(host, consul, `/v1/acl/binding-rules?authmethod=${authMethod}`, rulesSchema),
@@ -25,6 +26,13 @@ export const workloadIdentity: HealthCheck = {
     if (missing.length > 0) return fail(`no rule binds ${missing.map(({ BindType }) => BindType).join(', ')}`, again);
     if (keys.status !== 200)
       return fail(`Nomad answers ${keys.status} to whoever asks for its public keys`, 'journalctl -u nomad -n 50');
+    const [own] = throughNomad(`${nomadApi}/.well-known/jwks.json`, target, {});
+    if (method.Config.JWKSURL !== own) {
+      return warn(
+        `${authMethod}: Consul asks for keys at ${method.Config.JWKSURL}, and this server has them at ${own}`,
+        'give every server the same --api, one after the other: the last of them sets it right. Until then jobs may be refused by Consul',
+      );
+    }
     return pass(`${authMethod}: keys from ${method.Config.JWKSURL}`);
   },
 };

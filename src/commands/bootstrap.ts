@@ -23,6 +23,7 @@ import type { CommandContext } from './command.ts';
 import { consulEnvironment } from './consul-environment.ts';
 import { readingPlugins } from './early-digests.ts';
 import { farewell } from './farewell.ts';
+import { refuseOtherCluster } from './same-cluster.ts';
 import { takeUpConsulToken, untilLeaders } from './secure-start.ts';
 
 /** A first boot's network can be this late. */
@@ -38,10 +39,13 @@ export async function run(given: CommandContext): Promise<ExitCode> {
   const startedAt = host.now().getTime();
   const target = await targetOf(context);
   await checkFirst(context, target);
+  // What is a member already was judged when it became one.
+  if (isSecure(target) && context.recorded === undefined) await refuseOtherCluster(host, target);
 
   if (settings.dryRun === true) {
     const changes = await planAll(steps, target, host);
     reporter.report({ type: 'planned', changes, dryRun: true });
+    if (isSecureServer(target)) reporter.report({ type: 'notice', level: 'info', message: clusterWide });
     report('planned', changes.length, '');
     return exitCodes.converged;
   }
@@ -59,7 +63,8 @@ export async function run(given: CommandContext): Promise<ExitCode> {
     changes += opened.changes;
     stillForming = opened.stillForming;
   }
-  report(stillForming === undefined ? 'converged' : 'forming', changes, farewell(target, stillForming));
+  const reached = opensLater && stillForming !== undefined ? withClosedApi(target) : target;
+  report(stillForming === undefined ? 'converged' : 'forming', changes, farewell(reached, stillForming, opensLater));
   return exitCodes.converged;
 
   function report(outcome: 'converged' | 'forming' | 'planned', changes: number, message: string): void {
@@ -192,6 +197,9 @@ async function waitForHealth(
     hint: `${failed[0]?.hint ?? ''}; nomad-bootstrap verify tells the state at any time`,
   });
 }
+
+/** What a dry run cannot plan: it is another machine's by the time, or there is no cluster to ask yet. */
+const clusterWide = `once the cluster has a leader, the first of its servers makes there: ${clusterSteps.map(({ title }) => title).join('; ')}`;
 
 function titles(results: readonly CheckResult[]): string {
   return results.map(({ title }) => title).join('; ');

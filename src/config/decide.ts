@@ -122,11 +122,6 @@ function decideClusterNode(
   token: TokenScope | undefined,
 ): NodeConfig {
   if (token === undefined && settings.insecure !== true) throw tokenMissing(role);
-  if (token !== undefined && settings.api === 'cluster') {
-    throw new BootstrapError('bad-setting', '--api cluster is not in this release for a cluster with a token', {
-      hint: 'leave it away: both APIs stay on loopback, and are reached by SSH tunnel. Nothing was touched.',
-    });
-  }
   const network = chooseNetwork(settings.network ?? 'auto', facts);
   if (token === undefined && (network.kind === 'public' || isLinodePrivate(network.address))) {
     throw new BootstrapError(

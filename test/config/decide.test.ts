@@ -331,10 +331,8 @@ describe('a cluster with a token', () => {
     expect(decide('server', settings, undefined, facts(), token).node?.network.kind).toBe('public');
   });
 
-  it('does not open its APIs to the cluster in this release', () => {
-    expect(() => decide('server', { api: 'cluster' }, undefined, facts(), token)).toThrow(
-      expect.objectContaining({ code: 'bad-setting', exitCode: 2 }),
-    );
+  it('opens its APIs to the cluster when it is asked to, and keeps that', () => {
+    expect(decide('server', { api: 'cluster' }, undefined, facts(), token).node?.api).toBe('cluster');
   });
 
   it.each([

@@ -109,8 +109,7 @@ describe('with a token', () => {
     const credentials = await credentialsOf(parseToken(new Secret(token)));
     const { insecure, ...settings } = three;
     const resolution = { consul: { version: '1.21.4' } };
-    const decided = decide(role, settings, undefined, facts, credentials);
-    const config = { ...decided, node: { ...decided.node, api } };
+    const config = decide(role, { ...settings, api }, undefined, facts, credentials);
     const target = { facts, config, platform: {}, resolution, credentials } as unknown as NodeTarget;
     const [consul, nomad] = [consulConfig(target), nomadConfig(target)];
 
