@@ -66,6 +66,10 @@ chaos-verify: setup ## break a cluster of real nodes in many ways: does `verify`
 	@$(MAKE) --no-print-directory build
 	@$(node) test/lab/chaos-verify.ts
 
+attack: setup ## attack a cluster with a token from the network, from a client's disk and as a job: is each attempt refused?
+	@$(MAKE) --no-print-directory build
+	@$(node) test/lab/attack.ts
+
 test-vm: setup ## the executable on an emulated machine with a kernel of its own, and the further ways to uninstall
 	@$(MAKE) --no-print-directory build
 	@$(node) scripts/test.ts vm
@@ -77,7 +81,7 @@ bench: setup $(foreach form,xz gz,dist/nomad-bootstrap-linux-amd64.$(form)) ## m
 coverage: build ## line coverage of src/ by the unit tests
 	@$(node) node_modules/vitest/vitest.mjs run --project unit --coverage
 
-.PHONY: test-vm help setup demo demo-down build dist stackscript clean check test chaos-verify bench coverage
+.PHONY: attack test-vm help setup demo demo-down build dist stackscript clean check test chaos-verify bench coverage
 
 export SERVERS ?= 3
 export CLIENTS ?= 1

@@ -1,4 +1,5 @@
 import { sayHello } from '../checks/tls-roles.ts';
+import { addressesToJoin } from '../config/config.ts';
 import { BootstrapError } from '../core/errors.ts';
 import type { Handshake, HostReader } from '../core/types.ts';
 import type { SecureTarget } from '../target.ts';
@@ -13,7 +14,7 @@ const pauseMs = 700;
  */
 export async function refuseOtherCluster(host: HostReader, target: SecureTarget): Promise<void> {
   await Promise.all(
-    target.config.node.join.map(async ({ address }) => {
+    addressesToJoin(target.config.node).map(async address => {
       const answer = await judged(host, target, address);
       if (answer !== 'foreign' && answer !== 'plain') return;
       throw new BootstrapError(

