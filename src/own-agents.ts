@@ -1,6 +1,6 @@
 import type { NodeConfig } from './config/config.ts';
 import type { Secret } from './core/secret.ts';
-import type { Host, HostReader, MutatingRequestOptions, RequestOptions } from './core/types.ts';
+import type { Host, HostReader, HttpResponse, MutatingRequestOptions, RequestOptions } from './core/types.ts';
 import type { Credentials } from './token/credentials.ts';
 
 /** What decides how this node's agents are asked. */
@@ -51,9 +51,26 @@ export function asThisNode<H extends HostReader>(host: H, target: OwnAgents, nom
     return [url, options];
   }
 
+  /** Until it is restarted, a Nomad speaks as it was told before: whoever asks before the restart asks in the other way, too. */
+  async function request(url: string, options: RequestOptions = {}): Promise<HttpResponse> {
+    const [own, given] = await addressed(url, options);
+    if (!url.startsWith(`${nomadApi}/`)) return host.request(own, given);
+    if (own === url) {
+      const answer = await host.request(own, given);
+      return wantsTls(answer) ? host.request(...secured(url, target, given)) : answer;
+    }
+    const answer = await host.request(own, given).catch(error => error as Error);
+    if (!(answer instanceof Error)) return answer;
+    const { tls, ...plain } = given;
+    return host.request(url, plain).then(
+      other => (wantsTls(other) ? Promise.reject(answer) : other),
+      () => Promise.reject(answer),
+    );
+  }
+
   return {
     ...host,
-    request: async (url: string, options: RequestOptions = {}) => host.request(...(await addressed(url, options))),
+    request,
     ...(canSend(host)
       ? { send: async (url: string, options: MutatingRequestOptions) => host.send(...(await addressed(url, options))) }
       : {}),
@@ -70,9 +87,17 @@ export function throughNomad<O extends RequestOptions>(
   { credentials, config: { node } }: OwnAgents,
   options: O,
 ): readonly [string, O & Pick<RequestOptions, 'tls'>] {
-  if (credentials === undefined || node.api === 'loopback') return [url, options];
-  const tls = { ca: credentials.caCertificate, serverName: 'localhost' };
-  return [url.replace('http:', 'https:'), { ...options, tls }];
+  return credentials === undefined || node.api === 'loopback' ? [url, options] : secured(url, { credentials }, options);
+}
+
+function secured<O extends RequestOptions>(url: string, { credentials }: Pick<OwnAgents, 'credentials'>, options: O) {
+  const tls = { ca: credentials?.caCertificate ?? '', serverName: 'localhost' };
+  return [url.replace('http:', 'https:'), { ...options, tls }] as const;
+}
+
+/** Go's answer to a request in the clear where it expects TLS. Source: net/http, server.go. */
+function wantsTls({ status, body }: HttpResponse): boolean {
+  return status === 400 && /HTTP request to an HTTPS server/.test(new TextDecoder().decode(body));
 }
 
 function withHeader<O extends RequestOptions>(options: O, name: string, token: string | undefined): O {

@@ -109,4 +109,27 @@ describe('asking its own agents', () => {
 
     expect(await ask('http://127.0.0.1:4646/v1/nodes')).toEqual({ url: 'http://127.0.0.1:4646/v1/nodes', options: {} });
   });
+
+  it('a node asks its Nomad in the other way while that still speaks as it was told before', async () => {
+    const credentials = await credentialsOf(parseToken(new Secret(testServerToken)));
+    const speaks = async (api: 'loopback' | 'cluster', now: 'plain' | 'TLS' | 'nothing') => {
+      const target = { ...(await targetOn('debian-12', { node: { api } })), credentials } as NodeTarget;
+      const machine = {
+        async request(url: string) {
+          if (now === 'nothing' || (now === 'plain' && url.startsWith('https'))) throw new Error(`unreachable: ${url}`);
+          const refused = now === 'TLS' && url.startsWith('http:');
+          const text = refused ? 'Client sent an HTTP request to an HTTPS server.\n' : 'answered';
+          return { status: refused ? 400 : 200, headers: {}, body: new TextEncoder().encode(text) };
+        },
+      } as unknown as HostReader;
+      const { body } = await asThisNode(machine, target).request('http://127.0.0.1:4646/v1/status/peers');
+      return new TextDecoder().decode(body);
+    };
+    expect(await speaks('cluster', 'plain')).toBe('answered');
+    expect(await speaks('cluster', 'TLS')).toBe('answered');
+    expect(await speaks('loopback', 'TLS')).toBe('answered');
+    expect(await speaks('loopback', 'plain')).toBe('answered');
+    await expect(speaks('cluster', 'nothing')).rejects.toThrow('unreachable: https:');
+    await expect(speaks('loopback', 'nothing')).rejects.toThrow('unreachable: http:');
+  });
 });
