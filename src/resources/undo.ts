@@ -45,6 +45,13 @@ const formerFiles = z.array(
   }),
 );
 const strings = z.array(z.string());
+const firewallRule = z.object({
+  protocol: z.enum(['tcp', 'udp']),
+  first: z.number(),
+  last: z.number(),
+  from: z.string(),
+  to: z.string(),
+});
 
 /** The same as they are read: a journal may be of a later release, or damaged. */
 const knownUndo = z.discriminatedUnion('kind', [
@@ -77,6 +84,12 @@ const knownUndo = z.discriminatedUnion('kind', [
     folders: z.array(z.object({ path: z.string(), attributes })).optional(),
     enabled: z.boolean(),
     active: z.boolean(),
+  }),
+  z.object({
+    kind: z.literal('firewall'),
+    opened: z.array(
+      z.object({ manager: z.enum(['ufw', 'firewalld']), zone: z.string().optional(), rule: firewallRule }),
+    ),
   }),
   z.object({ kind: z.literal('none') }),
   z.object({ kind: z.literal('packages-removed'), packages: strings }),
@@ -191,7 +204,7 @@ export function whatWasMade(entries: readonly JournalEntry[]): Made {
       }
       case 'firewall':
         // An entry of a run that was repeated names a rule again.
-        for (const opened of known.opened ?? []) {
+        for (const opened of known.opened) {
           if (!made.firewall.some(other => JSON.stringify(other) === JSON.stringify(opened)))
             made.firewall.push(opened);
         }

@@ -113,7 +113,7 @@ describe('what was made', () => {
       sources.flatMap(source => [...source.matchAll(/\bkind: '([a-z-]+)'(?! \|)/g)].map(([, kind]) => kind)),
     );
     const paths = { path: '/x', directory: '/x', record: '/x' };
-    const lists = { files: [], names: [], packages: [], before: [], existing: nothing };
+    const lists = { files: [], opened: [], names: [], packages: [], before: [], existing: nothing };
     const states = { unit: 'nomad', enabled: true, running: true, active: true, attributes };
     const everyField = { ...paths, ...lists, ...states, manager: 'apt', name: 'x', key: 'x' };
     const unknown = [...kinds].filter(kind => {
