@@ -125,6 +125,8 @@ function brief(text: string): string {
     .join('; ');
   const plain = line
     .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, 'ID')
+    .replaceAll(/[0-9A-F]{12,}:error:[0-9A-F]+:SSL routines:[^:]*:([^:]+):\S*/g, '$1')
+    .replaceAll(/ after \d+ ms| \(exit \d+\)|; events:.*/g, '')
     .replaceAll(/[|`]/g, ' ');
   return plain.length > 110 ? `${plain.slice(0, 107)}...` : plain;
 }

@@ -69,7 +69,7 @@ function asOperatorByCommand(what: string, argv: readonly string[], gain: RegExp
 }
 
 /** A request to Consul's API on the client itself, with each of the tokens that lie there. */
-function withConsulTokens(what: string, path: string, argv: readonly string[] = []): Attack {
+function withConsulTokens(what: string, path: string, argv: readonly string[] = [], gain = /HTTP 200/): Attack {
   const ask = (w: World, token: string) =>
     http(w.client, `http://127.0.0.1:8500${path}`, ['-H', `X-Consul-Token: ${token}`, ...argv]);
   return {
@@ -85,8 +85,9 @@ function withConsulTokens(what: string, path: string, argv: readonly string[] = 
       const answers = await Promise.all(stolen.map(({ secretId }) => ask(w, secretId.reveal())));
       return answers.join(' / ').replaceAll('\n', ' ');
     },
-    refusal: /^(?:(?!HTTP 200).)*HTTP (403|404)(?:(?!HTTP 200).)*$/,
-    gain: /HTTP 200/,
+    // Of a list only what may be seen is left, and that is nothing.
+    refusal: /^(?:.*Permission denied.*HTTP (?:403|500)|\[\] HTTP 200)(?: \/ |$)/,
+    gain,
     control: { how: 'the management token', attempt: w => ask(w, w.secrets.credentials.consulManagement.reveal()) },
   };
 }
@@ -162,8 +163,8 @@ export const withAClient: readonly Attack[] = [
   serverOnly('delete evaluations (Eval.Reap)', 'Eval.Reap', { Evals: [], Allocs: [] }, /^answered/),
   asOperatorByRpc('list the jobs by RPC (Job.List)', 'Job.List', {}),
   asOperatorByRpc('read the ACL tokens by RPC (ACL.ListTokens)', 'ACL.ListTokens', {}),
-  asOperatorByRpc('read the variables by RPC (Variables.List)', 'Variables.List', {}),
-  asOperatorByRpc("rewrite the scheduler's settings by RPC", 'Operator.SchedulerGetConfiguration', {}),
+  asOperatorByRpc('read a variable by RPC (Variables.Read)', 'Variables.Read', { Path: 'attack' }),
+  asOperatorByRpc("read the scheduler's settings by RPC", 'Operator.SchedulerGetConfiguration', {}),
   {
     position: 'client',
     what: "read the ACL tokens by RPC with Consul's tokens and the client's certificate",
@@ -199,11 +200,11 @@ export const withAClient: readonly Attack[] = [
     ['operator', 'snapshot', 'save', '/tmp/nomad.snap'],
     /exit 0/,
   ),
-  asOperatorByCommand("list Nomad's gossip keys", ['operator', 'gossip', 'keyring', 'list'], /exit 0/),
+  asOperatorByCommand("list Nomad's signing keys", ['operator', 'root', 'keyring', 'list'], /exit 0/),
   asOperatorByCommand('make an ACL token', ['acl', 'token', 'create', '-type=client', '-policy=none'], /exit 0/),
   asOperatorByCommand('write a variable', ['var', 'put', '-force', 'evil', 'a=b'], /exit 0/),
   withConsulTokens('read the KV store', '/v1/kv/attack?raw'),
-  withConsulTokens('list the KV store', '/v1/kv/?keys'),
+  withConsulTokens('list the KV store', '/v1/kv/?keys', [], /"attack"/),
   withConsulTokens('write the KV store', '/v1/kv/attack', ['-X', 'PUT', '-d', 'x']),
   withConsulTokens("read Consul's ACL tokens", '/v1/acl/tokens'),
   withConsulTokens('make a token of Consul', '/v1/acl/token', [
@@ -212,7 +213,7 @@ export const withAClient: readonly Attack[] = [
     '-d',
     '{"Policies":[{"Name":"global-management"}]}',
   ]),
-  withConsulTokens("save a snapshot of Consul's state", '/v1/snapshot', ['-o', '/dev/null']),
+  withConsulTokens("save a snapshot of Consul's state", '/v1/snapshot'),
   withConsulTokens("read Consul's gossip keyring by its API", '/v1/operator/keyring'),
   withConsulTokens(
     'let services speak to each other (intentions)',
@@ -266,7 +267,7 @@ function nodeOf(id: string, secret: string) {
     Datacenter: 'nowhere',
     NodePool: 'default',
     Status: 'ready',
-    Attributes: {},
+    Attributes: { 'kernel.name': 'linux', 'cpu.arch': 'amd64', 'nomad.version': '2.0.5', 'driver.exec': '1' },
     Drivers: {},
   };
 }

@@ -52,6 +52,11 @@ function jobOf({ driver, script, user, config = '', task = '', group = '' }: Tas
 
 type After = (place: { node: LabNode; options: ExecOptions; host: LabNode }) => (allocation: string) => Promise<string>;
 
+/** One that no Nomad lets through, or that a lab's node does not: there is nowhere for a control. */
+function alone({ control, ...attack }: Attack): Attack {
+  return attack;
+}
+
 /** A job on the secured cluster, with the same on the careless one as its control. */
 function job(what: string, task: Task, refusal: RegExp, gain: RegExp, after?: After): Attack {
   const run = (node: LabNode, options: ExecOptions, host: LabNode) =>
@@ -135,17 +140,21 @@ export const asAJob: readonly Attack[] = [
     /not permitted|denied|disallowed|not allowed|forbidden/i,
     /written/,
   ),
-  job(
-    'run an exec task as root',
-    { driver: 'exec', user: 'root', script: 'id' },
-    /not permitted|denied|disallowed|not allowed|forbidden/i,
-    /uid=0/,
+  alone(
+    job(
+      'run an exec task as root',
+      { driver: 'exec', user: 'root', script: 'id' },
+      /not permitted|denied|disallowed|not allowed|forbidden/i,
+      /uid=0/,
+    ),
   ),
-  job(
-    'run an exec task as the number of root',
-    { driver: 'exec', user: '0', script: 'id' },
-    /not permitted|denied|disallowed|not allowed|forbidden|unknown user/i,
-    /uid=0/,
+  alone(
+    job(
+      'run an exec task as the number of root',
+      { driver: 'exec', user: '0', script: 'id' },
+      /not permitted|denied|disallowed|not allowed|forbidden|unknown user/i,
+      /uid=0/,
+    ),
   ),
   job(
     'read the configuration by `alloc fs`',
@@ -156,52 +165,67 @@ export const asAJob: readonly Attack[] = [
       allocation =>
         say(node, ['nomad', 'alloc', 'fs', allocation, 't/etc/nomad.d/nomad.hcl'], options),
   ),
-  job(
-    "read the host's disk by `alloc fs` and dots",
-    { driver: 'exec', script: 'true' },
-    /escapes|no such file|not found|404|500|403/i,
-    /root:.*:0:0|root:\*|root:!/,
-    ({ node, options }) =>
-      allocation =>
-        say(node, ['nomad', 'alloc', 'fs', allocation, '../../../../../../etc/shadow'], options),
+  alone(
+    job(
+      "read the host's disk by `alloc fs` and dots",
+      { driver: 'exec', script: 'true' },
+      /escapes|no such file|not found|404|500|403/i,
+      /root:.*:0:0|root:\*|root:!/,
+      ({ node, options }) =>
+        allocation =>
+          say(node, ['nomad', 'alloc', 'fs', allocation, '../../../../../../etc/shadow'], options),
+    ),
   ),
-  job(
-    'read the configuration by `alloc fs` through a link that the task made',
-    {
-      driver: 'exec',
-      script: 'ln -s /etc/nomad.d/nomad.env $NOMAD_ALLOC_DIR/data/link; ln -s /etc/nomad.d/nomad.env local/link; true',
-    },
-    /escapes|no such file|not found|404|500|403/i,
-    /SECRET_OF|data_dir/,
-    ({ node, options }) =>
-      async allocation =>
-        `${await say(node, ['nomad', 'alloc', 'fs', allocation, 'alloc/data/link'], options)} ${await say(node, ['nomad', 'alloc', 'fs', allocation, 't/local/link'], options)}`,
+  alone(
+    job(
+      'read the configuration by `alloc fs` through a link that the task made',
+      {
+        driver: 'exec',
+        script:
+          'ln -s /etc/nomad.d/nomad.env $NOMAD_ALLOC_DIR/data/link; ln -s /etc/nomad.d/nomad.env local/link; true',
+      },
+      /escapes|no such file|not found|404|500|403/i,
+      /SECRET_OF|data_dir/,
+      ({ node, options }) =>
+        async allocation =>
+          `${await say(node, ['nomad', 'alloc', 'fs', allocation, 'alloc/data/link'], options)} ${await say(node, ['nomad', 'alloc', 'fs', allocation, 't/local/link'], options)}`,
+    ),
   ),
-  job(
-    'have the agent read a file of the host for a task (template of a source)',
-    {
-      driver: 'exec',
-      script: 'cat local/stolen',
-      task: 'template {\n source = "/etc/nomad.d/nomad.env"\n destination = "local/stolen"\n}',
-    },
-    /escapes|no such file|failed|sandbox/i,
-    /SECRET_OF/,
+  alone(
+    job(
+      'have the agent read a file of the host for a task (template of a source)',
+      {
+        driver: 'exec',
+        script: 'cat local/stolen',
+        task: 'template {\n source = "/etc/nomad.d/nomad.env"\n destination = "local/stolen"\n}',
+      },
+      /escapes|no such file|failed|sandbox/i,
+      /SECRET_OF/,
+    ),
   ),
-  job(
-    "have the agent read a file of the host for a task (template's function file)",
-    {
-      driver: 'exec',
-      script: 'cat local/stolen',
-      task: 'template {\n data = "{{ file \\"/etc/nomad.d/nomad.env\\" }}"\n destination = "local/stolen"\n}',
-    },
-    /escapes|no such file|failed|sandbox|missing/i,
-    /SECRET_OF/,
+  alone(
+    job(
+      "have the agent read a file of the host for a task (template's function file)",
+      {
+        driver: 'exec',
+        script: 'cat local/stolen',
+        task: 'template {\n data = "{{ file \\"/etc/nomad.d/nomad.env\\" }}"\n destination = "local/stolen"\n}',
+      },
+      /escapes|no such file|failed|sandbox|missing/i,
+      /SECRET_OF/,
+    ),
   ),
-  job(
-    'have the agent fetch a file of the host for a task (artifact)',
-    { driver: 'exec', script: 'cat local/nomad.env', task: 'artifact {\n source = "file:///etc/nomad.d/nomad.env"\n}' },
-    /failed|not supported|disabled|no such/i,
-    /SECRET_OF/,
+  alone(
+    job(
+      'have the agent fetch a file of the host for a task (artifact)',
+      {
+        driver: 'exec',
+        script: 'cat local/nomad.env',
+        task: 'artifact {\n source = "file:///etc/nomad.d/nomad.env"\n}',
+      },
+      /failed|not supported|disabled|no such/i,
+      /SECRET_OF/,
+    ),
   ),
   job(
     "find the agent's secrets in the task's environment",
@@ -263,16 +287,18 @@ export const asAJob: readonly Attack[] = [
     /capabilities|not allowed|missing/i,
     /ran/,
   ),
-  job(
-    'look into the agents from a container among the processes of the host',
-    {
-      driver: 'docker',
-      config: 'pid_mode = "host"',
-      script:
-        'for pid in /proc/[0-9]*; do cat $pid/environ $pid/root/etc/nomad.d/nomad.env; done 2>&1 | tr "\\0" "\\n" | grep -E "SECRET|TOKEN|ermission" | sed "s/.*ermission.*/Permission denied/" | sort | uniq -c',
-    },
-    /Permission denied/,
-    /SECRET_OF/,
+  alone(
+    job(
+      'look into the agents from a container among the processes of the host',
+      {
+        driver: 'docker',
+        config: 'pid_mode = "host"',
+        script:
+          'for pid in /proc/[0-9]*; do cat $pid/environ $pid/root/etc/nomad.d/nomad.env; done 2>&1 | tr "\\0" "\\n" | grep -E "SECRET|TOKEN|ermission" | sed "s/.*ermission.*/cannot apply .pid_mode|Permission denied/" | sort | uniq -c',
+      },
+      /Permission denied/,
+      /SECRET_OF/,
+    ),
   ),
   askMetadata('ask the metadata service from an exec task', { driver: 'exec' }),
   askMetadata('ask the metadata service from a container', { driver: 'docker' }),

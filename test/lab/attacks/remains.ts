@@ -44,7 +44,7 @@ async function ownNode(w: World): Promise<string> {
     Datacenter: 'nowhere',
     NodePool: 'default',
     Status: 'ready',
-    Attributes: {},
+    Attributes: { 'kernel.name': 'linux', 'cpu.arch': 'amd64', 'nomad.version': '2.0.5', 'driver.exec': '1' },
     Drivers: {},
   };
   const answer = await overRpc(w, 'Node.Register', { Node: node });

@@ -16,8 +16,8 @@ export interface RpcCall {
   readonly tls?: number;
   readonly certificate?: string;
   readonly key?: string;
-  /** The byte that says what is spoken. */
-  readonly protocol: number;
+  /** The byte that says what is spoken; absent: the port takes it for granted. */
+  readonly protocol?: number;
   /** A method with its arguments; absent: raft asks for a vote, in a term that is long over and changes nothing. */
   readonly method?: string;
   readonly body?: Packed;
@@ -73,7 +73,7 @@ function converse({ protocol, method, body = {} }: RpcCall, stream: Socket, end:
   stream.once('close', () => end('closed without an answer'));
   const request =
     method === undefined ? requestVote : Buffer.concat([pack({ ServiceMethod: method, Seq: 1 }), pack(body)]);
-  stream.write(Buffer.concat([Buffer.from([protocol]), request]));
+  stream.write(Buffer.concat([Buffer.from(protocol === undefined ? [] : [protocol]), request]));
 }
 
 if (process.argv[1] === import.meta.filename) {

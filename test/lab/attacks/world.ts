@@ -163,7 +163,7 @@ export async function runJob(
         const [allocation] = stdout.startsWith('[') ? (JSON.parse(stdout) as Allocation[]) : [];
         if (allocation !== undefined && /complete|failed/.test(allocation.ClientStatus)) return allocation;
         const status = await node.exec(['nomad', 'job', 'status', name], { ...options, check: false });
-        return /Placement Failure/.test(status.stdout) ? status.stdout : undefined;
+        return /Placement Failure.*/s.exec(status.stdout)?.[0];
       },
       { timeoutMs: 60_000, everyMs: 300 },
     );
