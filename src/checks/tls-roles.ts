@@ -86,5 +86,5 @@ export function handshakeOptions(
 
 /** What a server at this address says to a node that holds this cluster's authority and shows nothing of its own. */
 export function sayHello(host: HostReader, target: NodeTarget, address: string) {
-  return host.handshake(address, rpcPorts.nomad.port, handshakeOptions('nomad', target));
+  return host.handshake(address, rpcPorts.nomad.port, { ...handshakeOptions('nomad', target), serverOnly: true });
 }

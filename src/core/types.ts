@@ -65,6 +65,8 @@ export interface HandshakeOptions {
   readonly key?: string;
   /** The name that its certificate must have. */
   readonly serverName: string;
+  /** Judge the server's certificate alone, and not what it says to ours: `accepted` then says only that it is not `foreign`. */
+  readonly serverOnly?: boolean;
   readonly timeoutMs: number;
 }
 

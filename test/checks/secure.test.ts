@@ -335,6 +335,16 @@ describe('workload-identity', () => {
     [keys]: json({ keys: [] }),
   };
 
+  test('warns while Consul asks for the keys elsewhere than this server has them', async () => {
+    const elsewhere = {
+      [method]: json({ Type: 'jwt', Config: { JWKSURL: 'https://127.0.0.1:4646/.well-known/jwks.json' } }),
+    };
+    expect(await resultOf('workload-identity', secureServer({ requests: { ...right, ...elsewhere } }))).toMatchObject({
+      status: 'warn',
+      hint: expect.stringContaining('--api'),
+    });
+  });
+
   test('passes with the method, its rules and the keys', async () => {
     expect(await resultOf('workload-identity', secureServer({ requests: right }))).toMatchObject({ status: 'pass' });
   });

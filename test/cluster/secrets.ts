@@ -32,10 +32,14 @@ export async function clusterSecrets(server: string, client: string): Promise<Cl
   };
 }
 
-/** Whether a text holds a secret in any form that the product itself knows to hide. */
-export function holds(secrets: readonly Secret[]): (text: string) => boolean {
+/** The lines of a text that hold a secret in any form that the product itself knows to hide, without it. */
+export function leaksOf(secrets: readonly Secret[]): (text: string) => readonly string[] {
   const redactor = createRedactor(secrets);
-  return text => redactor.text(text) !== text;
+  return text =>
+    text
+      .split('\n')
+      .filter(line => redactor.text(line) !== line)
+      .map(line => redactor.text(line).slice(0, 300));
 }
 
 /** The telling lines of all secrets, as they stand in files. A key's last line is of its public half, as in its certificate. */

@@ -32,9 +32,12 @@ async function serve(options: TLSSocketOptions | undefined): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-function shake(port: number, { serverName = 'server.global.nomad', show = true, timeoutMs = 3000 } = {}) {
+function shake(
+  port: number,
+  { serverName = 'server.global.nomad', show = true, timeoutMs = 3000, serverOnly = false } = {},
+) {
   const certificate = show ? own : {};
-  return handshake('127.0.0.1', port, { preamble, ca: cluster.ca, serverName, timeoutMs, ...certificate });
+  return handshake('127.0.0.1', port, { preamble, ca: cluster.ca, serverName, timeoutMs, serverOnly, ...certificate });
 }
 
 const mutual = { ...cluster.server, ca: cluster.ca, requestCert: true, rejectUnauthorized: true };
@@ -69,6 +72,17 @@ describe.each([
     expect(await shake(port)).toBe('foreign');
     expect(await shake(await serve(context(mutual)), { serverName: 'server.east.nomad' })).toBe('foreign');
   });
+});
+
+it('a server that wants a certificate is known by its own also to whoever has none to show', async () => {
+  const secureContext = createSecureContext(mutual);
+  const ours = await serve({ ...mutual, secureContext });
+  const foreign = { ...mutual, ...stranger.server, ca: stranger.ca };
+  const theirs = await serve({ ...foreign, secureContext: createSecureContext(foreign) });
+
+  expect(await shake(ours, { show: false, serverOnly: true })).toBe('accepted');
+  expect(await shake(theirs, { show: false, serverOnly: true })).toBe('foreign');
+  expect(await shake(await serve(undefined), { show: false, serverOnly: true })).toBe('plain');
 });
 
 describe('what is no TLS server', () => {
