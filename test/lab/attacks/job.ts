@@ -1,6 +1,6 @@
 import type { ExecOptions, LabNode } from '../lab.ts';
 import type { Attack } from './attack.ts';
-import { asOperator, runJob, say, type World } from './world.ts';
+import { asOperator, imageWithCurl, runJob, say, type World } from './world.ts';
 
 interface Task {
   readonly driver: 'exec' | 'raw_exec' | 'docker';
@@ -16,7 +16,7 @@ let count = 0;
 
 function jobOf({ driver, script, user, config = '', task = '', group = '' }: Task): string {
   count += 1;
-  const image = driver === 'docker' ? 'image = "lab/busybox:1"' : '';
+  const image = driver === 'docker' ? `image = "${imageWithCurl}"` : '';
   return `job "attack-${count}" {
   type        = "batch"
   datacenters = ["*"]
@@ -36,7 +36,7 @@ function jobOf({ driver, script, user, config = '', task = '', group = '' }: Tas
       config {
         ${image}
         command = "/bin/sh"
-        args    = ["-c", ${JSON.stringify(script)}]
+        args    = ["-c", ${hclText(driver === 'docker' ? `${script}; sleep 1` : script)}]
         ${config}
       }
       ${task}
@@ -48,6 +48,11 @@ function jobOf({ driver, script, user, config = '', task = '', group = '' }: Tas
   }
 }
 `;
+}
+
+/** Nomad reads templates in texts. */
+function hclText(text: string): string {
+  return JSON.stringify(text).replaceAll(/[$%](?=\{)/g, sign => sign + sign);
 }
 
 type After = (place: { node: LabNode; options: ExecOptions; host: LabNode }) => (allocation: string) => Promise<string>;
@@ -73,24 +78,19 @@ function job(what: string, task: Task, refusal: RegExp, gain: RegExp, after?: Af
 
 const missing = /No such file|can't open|cannot open|nonexistent|not found|Permission denied|can't create/i;
 const metadata = 'http://169.254.169.254/v1/token';
-const ask = `wget -T 3 -q -O - --header 'Metadata-Token-Expiry-Seconds: 60' ${metadata} 2>&1`;
-/** Any answer of it counts: without the right verb it is a refusal of its own. */
-const metadataAnswer = /HTTP\/1|40[0-9]|server returned/;
-const noMetadata = /timed out|timeout|can't connect|No route/i;
+const ask = `curl -sS -m 3 -X PUT -H 'Metadata-Token-Expiry-Seconds: 60' -w ' HTTP %{http_code}' ${metadata} 2>&1`;
+const metadataAnswer = /HTTP 200/;
+const noMetadata = /timed out|timeout/i;
 
 /** The metadata service from a job; root on the host is the control. */
 function askMetadata(what: string, task: Omit<Task, 'script'>): Attack {
-  const script = `${task.driver === 'docker' ? ask : `curl -sS -m 3 -w 'HTTP/1 %{http_code}' ${metadata} 2>&1`} || true`;
   return {
     position: 'job',
     what,
-    attempt: w => runJob(w.server, asOperator(w), jobOf({ ...task, script })),
+    attempt: w => runJob(w.server, asOperator(w), jobOf({ ...task, script: `${ask} || true` })),
     refusal: noMetadata,
     gain: metadataAnswer,
-    control: {
-      how: 'root on the host',
-      attempt: w => say(w.client, ['curl', '-sS', '-m', '3', '-w', 'HTTP/1 %{http_code}', metadata]),
-    },
+    control: { how: 'root on the host', attempt: w => say(w.client, ['sh', '-c', ask]) },
   };
 }
 
@@ -343,10 +343,10 @@ export const asAJob: readonly Attack[] = [
         jobOf({
           driver: 'exec',
           script:
-            "for url in 4646/v1/jobs 4646/v1/agent/self 8500/v1/kv/?keys 8500/v1/agent/self; do curl -s -o /dev/null -w 'HTTP %{http_code}\\n' http://127.0.0.1:$url; done",
+            "for url in 4646/v1/jobs 4646/v1/agent/self 8500/v1/kv/attack?raw 8500/v1/agent/self; do curl -s -o /dev/null -w 'HTTP %{http_code}\\n' http://127.0.0.1:$url; done",
         }),
       ),
-    refusal: /^(HTTP 40[34]\n?){4}/,
+    refusal: /^(HTTP 403\s+){4}/,
     gain: /HTTP 200/,
     control: {
       how: 'a careless cluster',
@@ -357,7 +357,7 @@ export const asAJob: readonly Attack[] = [
           jobOf({
             driver: 'exec',
             script:
-              "for url in 4646/v1/jobs 4646/v1/agent/self 8500/v1/agent/self; do curl -s -o /dev/null -w 'HTTP %{http_code}\\n' http://127.0.0.1:$url; done",
+              "for url in 4646/v1/jobs 4646/v1/agent/self 8500/v1/kv/attack?raw 8500/v1/agent/self; do curl -s -o /dev/null -w 'HTTP %{http_code}\\n' http://127.0.0.1:$url; done",
           }),
         ),
     },

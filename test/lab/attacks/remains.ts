@@ -116,18 +116,8 @@ export const remains: readonly Remainder[] = [
     async attempt(w) {
       const { consulGossip, consulManagement } = w.secrets.credentials;
       const last = w.servers.at(-1) ?? w.server;
-      const peers = () =>
-        say(w.server, ['consul', 'operator', 'raft', 'list-peers'], {
-          env: { CONSUL_HTTP_TOKEN: consulManagement.reveal() },
-        });
-      const ports = [
-        '-serf-lan-port=9301',
-        '-server-port=8300',
-        '-http-port=9500',
-        '-dns-port=-1',
-        '-grpc-port=-1',
-        '-grpc-tls-port=-1',
-      ];
+      const ports =
+        '-serf-lan-port=9301 -server-port=8300 -http-port=9500 -dns-port=-1 -grpc-port=-1 -grpc-tls-port=-1';
       const agent = [
         ...[
           'consul',
@@ -137,15 +127,18 @@ export const remains: readonly Remainder[] = [
           `-bind=${addressOf(w.intruder)}`,
           `-advertise=${addressOf(last)}`,
         ],
-        ...['-data-dir=/var/tmp/usurper', `-encrypt=${consulGossip.reveal()}`, '-datacenter=dc1', ...ports],
-        ...[`-retry-join=${addressOf(w.server)}`, '-retry-interval=1s'],
-      ];
+        ...['-data-dir=/var/tmp/usurper', `-encrypt=${consulGossip.reveal()}`, '-datacenter=dc1', ports],
+        ...[`-retry-join=${addressOf(w.server)}:8301`, '-retry-interval=1s'],
+      ].join(' ');
       await w.intruder.exec(['systemctl', 'stop', 'careless-consul'], { check: false });
-      await w.intruder.exec(['bash', '-c', `timeout 20 ${agent.join(' ')} >/var/tmp/usurper.log 2>&1; true`]);
-      const after = await peers();
-      return after.includes(`${last.name} `)
-        ? `${last.name} is still a peer: ${after}`
-        : `${last.name} is no peer any more: ${after}`;
+      const usurping = w.intruder.exec(['bash', '-c', `timeout 30 ${agent} >/var/tmp/usurper.log 2>&1; true`]);
+      const watch = `for i in $(seq 30); do consul operator raft list-peers 2>&1 | grep -q '^${last.name} ' || echo "${last.name} is no peer any more"; sleep 1; done`;
+      const seen = await say(w.server, ['bash', '-c', watch], {
+        env: { CONSUL_HTTP_TOKEN: consulManagement.reveal() },
+        timeoutMs: 120_000,
+      });
+      await usurping;
+      return `${seen} ${await say(w.intruder, ['tail', '-n', '3', '/var/tmp/usurper.log'])}`;
     },
     gain: /is no peer any more/,
   },
