@@ -79,8 +79,10 @@ export async function judgeServers(
 
   const names = alive.map(({ name }) => name).sort();
   if (alive.length < expected) {
+    // More than the others were told: the cluster is to grow, or somebody mistyped.
+    const hopeful = expects.size > 1 ? `; ${expected} are expected by ${expects.get(expected)?.sort().join(', ')}` : '';
     return fail(
-      `${serversSeen(servers)}: ${names.join(', ')}${gone.length > 0 ? `; gone: ${nameList(gone)}` : ''}`,
+      `${serversSeen(servers)}: ${names.join(', ')}${gone.length > 0 ? `; gone: ${nameList(gone)}` : ''}${hopeful}`,
       gone.length > 0
         ? `start ${nameList(gone)} again, or see that TCP and UDP ${port} are open to it; if it is gone for good, bring up another with --expect ${expected}`
         : `bring up the other servers with --expect ${expected} and --join ${target.config.node.network.address}; TCP and UDP ${port} must be open between them`,

@@ -1,46 +1,63 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
-import { bootstrap, complaints, ending, freshNode, madeTrue, program, verify } from './bootstrap.ts';
+import { bootstrap, complaints, ending, executable, freshNode, madeTrue, program, verify } from './bootstrap.ts';
 
 const reason = whyNoLab();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/verify.lab.test.ts: ${reason}\n`);
 
 const image = 'lab/busybox:1';
+/** What docs/checks.md calls enough. */
+const leastPolicy = 'node { policy = "read" } namespace "default" { capabilities = ["submit-job", "read-job"] }';
 const metrics = '/var/lib/prometheus/node-exporter/nomad-bootstrap.prom';
 
-describe.skipIf(reason !== undefined)('verify on a server and a client that are healthy', () => {
+describe.skipIf(reason !== undefined)('verify on a server and a client of a cluster with a token', () => {
   let lab: Lab;
   let server: LabNode;
   let client: LabNode;
+  /** Of a token that may run jobs, and no more. */
+  let nomadToken: string;
 
   beforeAll(async () => {
     lab = await openLab();
+    const token = execFileSync(executable, ['token', 'create'], { encoding: 'utf8' });
+    const clientToken = execFileSync(executable, ['token', 'client'], {
+      encoding: 'utf8',
+      env: { NOMAD_BOOTSTRAP_TOKEN: token.trim() },
+    });
     server = await freshNode(lab, { name: 'server1', system: 'debian12' });
     client = await freshNode(lab, { name: 'client1', system: 'debian12' });
-    const roles: readonly (readonly [LabNode, readonly string[]])[] = [
-      [server, ['server', '--expect', '1']],
-      [client, ['client', '--join', String(server.vlanAddress)]],
+    const roles: readonly (readonly [LabNode, string, readonly string[]])[] = [
+      [server, token, ['server', '--expect', '1']],
+      [client, clientToken, ['client', '--join', String(server.vlanAddress)]],
     ];
-    for (const [node, role] of roles) {
-      const run = await bootstrap(node, [...role, '--insecure', '--network', 'eth1', ...lab.mirror.offer.flags]);
+    for (const [node, text, role] of roles) {
+      await node.writeFile('/root/token', text, 0o600);
+      const options = ['--token-file', '/root/token', '--network', 'eth1', ...lab.mirror.offer.flags];
+      const run = await bootstrap(node, [...role, ...options]);
       expect(run.exitCode, JSON.stringify(ending(run))).toBe(0);
     }
     // Consul asks for Nomad's health every 10 s, Nomad for Docker's.
     for (const node of [server, client]) expect(complaints(await verify(node, ['--wait', '60']))).toEqual([]);
     await client.importImage(image);
+    nomadToken = await asManager(`echo '${leastPolicy}' | nomad acl policy apply canary - >&2
+      nomad acl token create -policy=canary -type=client | sed -n "s/^Secret ID *= *//p"`);
   });
 
   afterAll(() => lab?.close());
 
+  /** What a script on the server prints that may do everything in Nomad. */
+  async function asManager(script: string): Promise<string> {
+    const management = 'export NOMAD_TOKEN=$(nomad-bootstrap token show --kind nomad-management)';
+    return (await server.exec(['sh', '-c', `${management}; ${script}`], { check: false })).stdout.trim();
+  }
+
   /** What Nomad and Docker still have of a canary. */
   async function leftovers(): Promise<string> {
-    const jobs = await server.exec(['nomad', 'job', 'status'], { check: false });
+    const jobs = await asManager('nomad job status');
     const containers = await client.exec(['docker', 'ps', '--all', '--quiet']);
-    return `${jobs.stdout.trim()}${containers.stdout.trim()}`
-      .replace('No running jobs', '')
-      .replace(/==> View.*$/s, '');
+    return `${jobs}${containers.stdout.trim()}`.replace('No running jobs', '').replace(/==> View.*$/s, '');
   }
 
   const untilNothingIsLeft = () =>
@@ -49,8 +66,12 @@ describe.skipIf(reason !== undefined)('verify on a server and a client that are 
     });
 
   it('runs a job in Docker through the scheduler, asked on the client or on the server, and leaves nothing of it', async () => {
-    for (const node of [client, server]) {
-      const { exitCode, report } = await verify(node, ['--canary', '--canary-image', image]);
+    // A server has what it takes from the cluster's token.
+    for (const [node, env] of [
+      [client, { NOMAD_TOKEN: nomadToken }],
+      [server, {}],
+    ] as const) {
+      const { exitCode, report } = await verify(node, ['--canary', '--canary-image', image], { env });
 
       expect([complaints({ report }), exitCode]).toEqual([[], 0]);
       const canary = report.checks.at(-1);
@@ -60,8 +81,16 @@ describe.skipIf(reason !== undefined)('verify on a server and a client that are 
     }
   });
 
+  it('runs no job on a client without a token that may, and says where there is one', async () => {
+    const { exitCode, stdout, stderr } = await client.exec([program, 'verify', '--canary'], { check: false });
+
+    expect([exitCode, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/a client holds none.*\n.*on a server.*NOMAD_TOKEN/);
+  });
+
   it('says why no job can run where the image cannot be had, and leaves nothing of it', async () => {
-    const { exitCode, report } = await verify(client, ['--canary', '--canary-image', 'lab/nowhere:1']);
+    const env = { NOMAD_TOKEN: nomadToken };
+    const { exitCode, report } = await verify(client, ['--canary', '--canary-image', 'lab/nowhere:1'], { env });
 
     expect(exitCode).toBe(1);
     expect(complaints({ report })).toEqual([expect.stringMatching(/^canary: .*image cannot be had/)]);
@@ -70,7 +99,10 @@ describe.skipIf(reason !== undefined)('verify on a server and a client that are 
 
   it('leaves nothing of the job when it is interrupted while the job runs', async () => {
     const [command = '', ...argv] = client.command([program, 'verify', '--canary', '--canary-image', image]);
-    const run = spawn(command, argv, { env: { ...client.environment }, stdio: 'ignore' });
+    const run = spawn(command, argv, {
+      env: { ...client.environment, NOMAD_TOKEN: nomadToken },
+      stdio: 'ignore',
+    });
     const ended = new Promise<number | null>(resolve => {
       run.once('close', resolve);
     });
@@ -136,7 +168,7 @@ describe.skipIf(reason !== undefined)('verify on a server and a client that are 
       ['silent', 'sleep 60', /did not answer .* within 4 s/],
       ['a refusal', http('403 Forbidden', 'Permission denied'), /answered 403.*Permission denied/],
       ['nonsense', http('200 OK', '<html>'), /cannot be read.*<html>/],
-      ['another protocol', 'printf "SSH-2.0-OpenSSH_9.2\\r\\n"', /nothing answers|cannot be read/],
+      ['another protocol', 'printf "SSH-2.0-OpenSSH_9.2\\r\\n"', /does not speak HTTP/],
       ['TLS', http('400 Bad Request', 'Client sent an HTTP request to an HTTPS server.'), /HTTPS server/],
     ];
     await client.exec(['systemctl', 'stop', 'nomad']);

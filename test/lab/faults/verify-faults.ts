@@ -314,6 +314,8 @@ export const verifyFaults: readonly VerifyFault[] = [
     title: 'one of the Nomad servers expects 5 servers',
     ask: 'bystander',
     expect: ['nomad-members'],
+    // In a cluster that has formed the highest number counts: there are too few voters as well.
+    consequences: ['nomad-autopilot'],
     inject: ({ follower }) => override(follower, 'nomad', 'server {\n  bootstrap_expect = 5\n}\n'),
     heal: ({ follower }) => withdraw(follower, 'nomad'),
   },
@@ -322,6 +324,7 @@ export const verifyFaults: readonly VerifyFault[] = [
     title: 'one of the Consul servers expects 5 servers',
     ask: 'bystander',
     expect: ['consul-servers'],
+    consequences: ['consul-autopilot'],
     inject: ({ follower }) => override(follower, 'consul', 'bootstrap_expect = 5\n'),
     heal: ({ follower }) => withdraw(follower, 'consul'),
   },
