@@ -62,6 +62,10 @@ test: setup ## check, and the executable on real nodes in the lab
 	@$(MAKE) --no-print-directory build
 	@$(node) scripts/test.ts unit lab
 
+chaos: setup ## break what is around a bootstrap in many ways, and kill it at every change and at random: does it always go on? (ONLY=ID,...)
+	@$(MAKE) --no-print-directory build
+	@$(node) test/lab/chaos.ts $(if $(ONLY),--only $(ONLY))
+
 chaos-verify: setup ## break a cluster of real nodes in many ways: does `verify` tell of each?
 	@$(MAKE) --no-print-directory build
 	@$(node) test/lab/chaos-verify.ts
@@ -81,7 +85,7 @@ bench: setup $(foreach form,xz gz,dist/nomad-bootstrap-linux-amd64.$(form)) ## m
 coverage: build ## line coverage of src/ by the unit tests
 	@$(node) node_modules/vitest/vitest.mjs run --project unit --coverage
 
-.PHONY: attack test-vm help setup demo demo-down build dist stackscript clean check test chaos-verify bench coverage
+.PHONY: attack chaos test-vm help setup demo demo-down build dist stackscript clean check test chaos-verify bench coverage
 
 export SERVERS ?= 3
 export CLIENTS ?= 1

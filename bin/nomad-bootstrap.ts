@@ -27,8 +27,8 @@ process.on('uncaughtException', error => {
   process.exit(exitCodes.bug);
 });
 
-// A closed terminal or pipe ends no run: it goes on into the log.
-process.on('SIGHUP', () => {});
+// A closed terminal or pipe ends no run: it goes on into the log. Nor does the signal that opens a debugger in others.
+for (const signal of ['SIGHUP', 'SIGUSR1'] as const) process.on(signal, () => {});
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 main({

@@ -24,6 +24,7 @@ async function buildExecutable(output: string, architecture: Architecture): Prom
       executable,
       output: unfinished,
       disableExperimentalSEAWarning: true,
+      execArgv: ['--disable-sigusr1'], // that signal would open a debugger
       execArgvExtension: 'none', // NODE_OPTIONS must not reach a program that runs as root
       // V8 takes a code cache only on the kind of machine that made it, and warns at every start otherwise.
       useCodeCache: architecture === hostArchitecture(),

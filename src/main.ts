@@ -145,10 +145,11 @@ async function runCommand(
     signal: abort.signal,
   });
   let forced = false;
+  let ended = false;
   port.onSignal(signal => {
     if (abort.signal.aborted) {
       forced = true;
-      host.endChildren();
+      ended = host.endChildren() || ended;
     }
     abort.abort(interruption(signal, command));
   });
@@ -182,7 +183,8 @@ async function runCommand(
     return await (leavable ? Promise.race([running, aborted(abort.signal)]) : running);
   } catch (thrown) {
     // Whatever fails when the change at hand is ended by force is no failure of its own.
-    const error = forced ? forcedEnd(abort.signal.reason, thrown, command) : thrown;
+    const error =
+      forced && (ended || thrown !== abort.signal.reason) ? forcedEnd(abort.signal.reason, thrown, command) : thrown;
     if (changes && !isRefusal(exitCodeOf(error))) log.open();
     if (asked.format === 'nagios') return await tellPlugin(port, error, redactor.text);
     // An answer in JSON is one document, and so is the failure to give it.
@@ -350,7 +352,6 @@ function interruption(signal: 'SIGINT' | 'SIGTERM', command: string): BootstrapE
 }
 
 function forcedEnd(reason: BootstrapError, failure: unknown, command: string): BootstrapError {
-  if (failure === reason) return reason;
   return new BootstrapError(reason.code, 'interrupted a second time: the change at hand was ended', {
     hint: `run nomad-bootstrap ${command} again: it goes on from there`,
     detail: failure instanceof Error ? failure.message : String(failure),

@@ -1,6 +1,6 @@
 import { type Forming, forming } from '../checks/forming.ts';
 import { healthChecks } from '../checks/index.ts';
-import { dryRunPreflight, preflight } from '../checks/preflight/index.ts';
+import { beforehand, dryRunPreflight, preflight } from '../checks/preflight/index.ts';
 import type { Role } from '../config/config.ts';
 import { decide } from '../config/decide.ts';
 import { decideRole } from '../config/tags.ts';
@@ -16,6 +16,7 @@ import { asThisNode } from '../own-agents.ts';
 import { platformFor, supportedSystems, unsupportedReason } from '../platforms/index.ts';
 import type { Platform } from '../platforms/platform.ts';
 import { resolve } from '../resolution/resolve.ts';
+import { packagesBrought } from '../resources/packages.ts';
 import { clusterSteps, steps } from '../steps/index.ts';
 import { isNode, isSecure, isSecureServer, type NodeTarget, type Target } from '../target.ts';
 import { clusterCredentials } from './cluster-credentials.ts';
@@ -37,8 +38,9 @@ export async function run(given: CommandContext): Promise<ExitCode> {
   const context = { ...given, host: await readingPlugins(given.host) };
   const { host, reporter, settings } = context;
   const startedAt = host.now().getTime();
+  refuseIfNot(context, await runChecks(beforehand, host, undefined));
   const target = await targetOf(context);
-  await checkFirst(context, target);
+  refuseIfNot(context, await runChecks(settings.dryRun === true ? dryRunPreflight : preflight, host, target));
   // What is a member already was judged when it became one.
   if (isSecure(target) && context.recorded === undefined) await refuseOtherCluster(host, target);
 
@@ -123,7 +125,8 @@ async function targetOf(context: CommandContext): Promise<Target> {
   // Its own agents tell a node that runs already which versions its servers have.
   const { node } = config;
   const asking = node === undefined ? host : asThisNode(host, { config: { node }, credentials });
-  const resolution = await resolve(asking, facts, config, platform, recorded?.resolution);
+  const brought = packagesBrought(await context.journal.entries());
+  const resolution = await resolve(asking, facts, config, platform, recorded?.resolution, brought);
   if (resolution.hashicorp.fallback && recorded === undefined) {
     const message = `HashiCorp's repository has nothing for this release of the system yet; taking that of ${resolution.hashicorp.suite}`;
     reporter.report({ type: 'notice', level: 'info', message });
@@ -158,8 +161,7 @@ function remarks({ node }: Target['config']): readonly string[] {
 }
 
 /** Throws `preflight-failed` with everything that stands in the way, before anything is changed. */
-async function checkFirst({ host, reporter, settings }: CommandContext, target: Target): Promise<void> {
-  const results = await runChecks(settings.dryRun === true ? dryRunPreflight : preflight, host, target);
+function refuseIfNot({ reporter }: CommandContext, results: readonly CheckResult[]): void {
   for (const { detail, hint } of results.filter(({ status }) => status === 'warn')) {
     reporter.report({ type: 'notice', level: 'warning', message: hint === undefined ? detail : `${detail}: ${hint}` });
   }

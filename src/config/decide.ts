@@ -34,6 +34,7 @@ export function decide(
   const force = settings.force ?? false;
   refuseRole(role, recorded?.config.node?.role);
   if (role === 'image') return { packages, force };
+  refuseLostAddress(settings, recorded, facts);
   const node = role === 'dev' ? decideDev(settings, facts) : decideClusterNode(role, settings, facts, token);
   refuseConflicts(node, recorded);
   return { packages, node, force };
@@ -224,6 +225,21 @@ function decideClient(settings: Settings) {
     dockerPrivileged: settings.dockerPrivileged ?? false,
     dockerVolumes: settings.dockerVolumes ?? false,
   };
+}
+
+/** The recorded address, which nobody asked for this time, is gone: the network is down, or the machine was moved or cloned. */
+function refuseLostAddress({ network }: Settings, recorded: Recorded | undefined, facts: Facts): void {
+  const { address, kind } = recorded?.config.node?.network ?? {};
+  if (address === undefined || kind === 'loopback' || network !== address) return;
+  if ([...facts.candidates, ...facts.addresses].some(own => own.address === address)) return;
+  const own = facts.candidates.map(({ interface: name, address }) => `${address} on ${name}`).join(', ') || 'none';
+  throw new BootstrapError(
+    'network-undecided',
+    `this node's cluster address is ${address}, which no interface has now; there are: ${own}`,
+    {
+      hint: `bring its interface up, or give the machine that address again. With another address it is another node: on a fresh machine, or on this one after nomad-bootstrap uninstall --purge-data. Nothing was touched.`,
+    },
+  );
 }
 
 /** What raft and the scheduler know a node by. A change of these makes another node, not another setting. */

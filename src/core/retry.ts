@@ -2,34 +2,41 @@ import { BootstrapError } from './errors.ts';
 import type { HostReader, HttpResponse } from './types.ts';
 
 export interface RetryOptions {
-  /** Tries in all, the first included. Default 5. */
+  /** Tries in all, the first included, but for those before the network is up. Default 5. */
   readonly attempts?: number;
   /** No new try starts later than this after the first. Default 120 s. */
   readonly deadlineSeconds?: number;
-  /** Told before each pause. */
-  readonly onRetry?: (error: BootstrapError, pauseMs: number) => void;
 }
 
 const retryable: ReadonlySet<string> = new Set(['unreachable', 'upstream-refused', 'checksum-mismatch']);
 
+/** What a machine says whose own network, or name service, is not up yet: first boots are. */
+const notUpYet: ReadonlySet<unknown> = new Set(['EAI_AGAIN', 'ENETDOWN', 'ENETUNREACH']);
+/** Between tries while the network is not up. */
+const longestPauseMs = 5000;
+
 /**
  * Runs `attempt` until it succeeds, as long as it fails in a way that may pass: no answer, an answer of 408, 429 or 5xx, a
- * body that is not what it should be. Pauses of 0.5, 1, 2, 4 ... s; a `retryAfterSeconds` on the error's cause is heeded.
- * Throws the last error.
+ * body that is not what it should be. Pauses of 0.5, 1, 2, 4 ... s; a `retryAfterSeconds` on the error's cause is heeded. As
+ * long as this machine's own network is not up only the deadline ends it. Each pause is told. Throws the last error.
  */
 export async function retry<T>(host: HostReader, attempt: () => Promise<T>, options: RetryOptions = {}): Promise<T> {
   const attempts = options.attempts ?? 5;
-  const deadline = host.now().getTime() + (options.deadlineSeconds ?? 120) * 1000;
+  const startedAt = host.now().getTime();
+  const deadline = startedAt + (options.deadlineSeconds ?? 120) * 1000;
 
   for (let tried = 1; ; tried += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof BootstrapError) || !retryable.has(error.code) || isFinal(error) || tried >= attempts)
-        throw error;
-      const pauseMs = Math.max(500 * 2 ** (tried - 1), (retryAfterSeconds(error) ?? 0) * 1000);
-      if (host.now().getTime() + pauseMs > deadline) throw error;
-      options.onRetry?.(error, pauseMs);
+      if (!(error instanceof BootstrapError) || !retryable.has(error.code) || isFinal(error)) throw error;
+      const patient = isNotUpYet(error);
+      if (!patient && tried >= attempts) throw error;
+      const usualMs = Math.min(500 * 2 ** (tried - 1), patient ? longestPauseMs : Number.POSITIVE_INFINITY);
+      const pauseMs = Math.max(usualMs, (retryAfterSeconds(error) ?? 0) * 1000);
+      const now = host.now().getTime();
+      if (now + pauseMs > deadline) throw error;
+      host.waiting(`${error.message}: trying again in ${pauseMs / 1000} s`, Math.round((now - startedAt) / 1000));
       await host.sleep(pauseMs);
     }
   }
@@ -60,6 +67,13 @@ function secondsUntilRetry(headers: HttpResponse['headers']): number {
 function isFinal(error: BootstrapError): boolean {
   const { status = 0 } = (error.cause as Partial<Refusal> | undefined) ?? {};
   return error.code === 'upstream-refused' && status !== 408 && status !== 429 && status < 500;
+}
+
+/** By what the system said, however deep it lies. */
+function isNotUpYet(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  return notUpYet.has(code) || isNotUpYet(cause);
 }
 
 function retryAfterSeconds(error: BootstrapError): number | undefined {

@@ -166,12 +166,12 @@ export interface HostReader {
   now(): Date;
   /** Ends early, with an error, when the run is interrupted. */
   sleep(ms: number): Promise<void>;
+  /** Tells whoever watches that something outside is waited for. */
+  waiting(message: string, waitedSeconds: number): void;
 }
 
 /** Changes the host. Every file operation is atomic and on disk when it returns. */
 export interface Host extends HostReader {
-  /** Tells whoever watches that the change at hand waits for something outside. */
-  waiting(message: string, waitedSeconds: number): void;
   /** Throws `command-failed` with the last lines of stderr on a non-zero exit. */
   run(
     argv: readonly string[],

@@ -8,8 +8,11 @@ import { isReadOnly } from './read-only-programs.ts';
 export interface Exec {
   query(argv: readonly string[], options?: { readonly timeoutMs?: number }): Promise<CommandOutput>;
   run(argv: readonly string[], options?: RunOptions): Promise<CommandOutput>;
-  /** Ends everything that `run` started and that still runs, with all that it started. Queries end by themselves, and soon. */
-  endChildren(): void;
+  /**
+   * Ends everything that `run` started and that still runs, with all that it started; false where there was nothing. Queries
+   * end by themselves, and soon.
+   */
+  endChildren(): boolean;
 }
 
 export interface RunOptions {
@@ -104,11 +107,12 @@ export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event
         : `ended with exit code ${output.exitCode}`;
       throw new BootstrapError('command-failed', `${argv.join(' ')} ${reason}`, {
         hint: 'read the lines above; once their cause is gone, run the same command again',
-        detail: lastLines(output.stderr.trim() === '' ? output.stdout : output.stderr, 10),
+        detail: lastLines(output.stderr.trim() === '' ? output.stdout : output.stderr, 20),
       });
     },
     endChildren() {
       for (const pid of running) signalGroup(pid, 'SIGTERM');
+      return running.size > 0;
     },
   };
 }

@@ -209,7 +209,7 @@ export interface LogFile {
   readonly path: Path;
   /** At once and in order, without waiting for the disk. Throws what the system says. */
   append(text: string): void;
-  /** From now on, and with all that was appended before, it is a file that its owner alone can read. */
+  /** From now on, and with all that was appended before, it is a file that its owner alone can read. Never throws. */
   open(): void;
 }
 
@@ -226,7 +226,11 @@ export function createLogFile(path: Path): LogFile {
       if (kept === undefined) return;
       const text = kept;
       kept = undefined;
-      if (text !== '') write(text);
+      try {
+        if (text !== '') write(text);
+      } catch {
+        // What comes next fails as well, and is told: no run ends for want of its log.
+      }
     },
   };
 }
@@ -332,7 +336,11 @@ const again = 'then run the same command again';
 
 /** What to do about each of the system's own refusals to write. */
 const refusals: Readonly<Record<string, readonly [code: ErrorCode, reason: string, hint: string]>> = {
-  ENOSPC: ['disk-full', 'no space is left', `make room (df -h shows where), ${again}`],
+  ENOSPC: [
+    'disk-full',
+    'no space is left',
+    `make room (df -h shows where; df -i, if it is inodes that lack), ${again}`,
+  ],
   EDQUOT: ['disk-full', 'the quota is used up', `make room (df -h shows where), ${again}`],
   EROFS: ['read-only', 'the file system is read-only', `find out why with dmesg, remount it writable, ${again}`],
 };

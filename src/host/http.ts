@@ -122,7 +122,7 @@ export function createHttp(
       return await consume(response);
     } catch (error) {
       if (error instanceof BootstrapError) throw error;
-      throw unreachable(url, limit.signal.aborted ? limit.signal.reason : error, limitMs);
+      throw unreachable(url, limit.signal.aborted ? limit.signal.reason : error, limitMs, settings);
     } finally {
       clearTimeout(timer);
       const durationMs = Math.round(performance.now() - startedAt);
@@ -310,12 +310,23 @@ function flatten(headers: Record<string, string | string[] | undefined>): Record
 
 const certificateCodes = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/;
 
-function unreachable(url: string, error: unknown, limitMs: number): BootstrapError {
-  const found = obstacleIn(error, limitMs);
-  const { code = '' } = causeOf(error);
-  const hint = certificateCodes.test(code)
-    ? "if a mirror or proxy of yours signs with its own authority, add it to the system's trust store; otherwise check this machine's clock (date)"
-    : 'check the address, the DNS and the firewall of this machine; behind a proxy set HTTPS_PROXY; without internet name a mirror with --mirror URL';
+/** The library's limits, in words. */
+function limits({ connectTimeoutMs, stallTimeoutMs }: HttpSettings): Readonly<Record<string, string>> {
+  return {
+    UND_ERR_CONNECT_TIMEOUT: `no connection within ${connectTimeoutMs / 1000} s`,
+    UND_ERR_HEADERS_TIMEOUT: `no answer within ${stallTimeoutMs / 1000} s`,
+    UND_ERR_BODY_TIMEOUT: `no more of it within ${stallTimeoutMs / 1000} s`,
+  };
+}
+
+function unreachable(url: string, error: unknown, limitMs: number, settings: HttpSettings): BootstrapError {
+  const found = obstacleIn(error, limitMs, settings);
+  const { code = '', message = '' } = causeOf(error);
+  const hint = /Proxy response|\(407\)/.test(message)
+    ? 'the proxy refuses: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT, or name what needs no proxy in NO_PROXY'
+    : certificateCodes.test(code)
+      ? "check this machine's clock (date); if a mirror or proxy of yours signs with its own authority, add that to the system's trust store"
+      : 'check the address, the DNS and the firewall of this machine; behind a proxy set HTTPS_PROXY; without internet name a mirror with --mirror URL';
   return new BootstrapError('unreachable', `${url} could not be reached: ${found.reason}`, { hint, cause: found });
 }
 
@@ -323,7 +334,7 @@ function causeOf(error: unknown): Partial<NodeJS.ErrnoException> & { readonly re
   return ((error as { cause?: unknown }).cause ?? error) as NodeJS.ErrnoException;
 }
 
-function obstacleIn(error: unknown, limitMs: number): Obstacle {
+function obstacleIn(error: unknown, limitMs: number, settings: HttpSettings): Obstacle {
   const { code = '', name, message = '', reason } = causeOf(error);
   const obstacle = (kind: Obstacle['obstacle'], words: string): Obstacle => ({
     obstacle: kind,
@@ -331,7 +342,8 @@ function obstacleIn(error: unknown, limitMs: number): Obstacle {
     cause: error,
   });
   if (name === 'TimeoutError') return obstacle('late', `no answer within ${limitMs / 1000} s`);
-  if (/^UND_ERR_(?:CONNECT|HEADERS|BODY)_TIMEOUT$/.test(code)) return obstacle('late', message);
+  const late = limits(settings)[code];
+  if (late !== undefined) return obstacle('late', late);
   if (certificateCodes.test(code)) return obstacle('tls', message || code);
   // OpenSSL's message is full of its own file names: `...:SSL routines:function:reason:file:line:`.
   const opensslReason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1];

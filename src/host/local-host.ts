@@ -25,6 +25,7 @@ import { handshake } from './handshake.ts';
 import { createHttp } from './http.ts';
 import { inspectHost } from './inspect.ts';
 import { readLinodeMetadata } from './linode-metadata.ts';
+import { withProxies } from './proxies.ts';
 
 export interface LocalHostOptions {
   readonly environment: NodeJS.ProcessEnv;
@@ -35,15 +36,16 @@ export interface LocalHostOptions {
 }
 
 export interface LocalHost extends Host {
-  /** Ends what still runs, programs and downloads: for the second Ctrl-C. */
-  endChildren(): void;
+  /** Ends what still runs, programs and downloads: for the second Ctrl-C. False where no program ran. */
+  endChildren(): boolean;
   /** Lets go of connections, so that the process can end. */
   close(): Promise<void>;
 }
 
-/** The machine that this process runs on. */
+/** The machine that this process runs on. Throws `bad-setting` for a proxy variable that is no address. */
 export function createLocalHost(options: LocalHostOptions): LocalHost {
-  const { environment, report, signal } = options;
+  const { report, signal } = options;
+  const environment = withProxies(options.environment);
   const exec = createExec(environment, report);
   const http = createHttp(
     {
@@ -60,8 +62,9 @@ export function createLocalHost(options: LocalHostOptions): LocalHost {
     run: exec.run,
     waiting: (message, waitedSeconds) => report({ type: 'waiting', message, waitedSeconds }),
     endChildren() {
-      exec.endChildren();
+      const ended = exec.endChildren();
       void http.close();
+      return ended;
     },
     close: http.close,
     readFile: readWhole,

@@ -4,6 +4,7 @@ import type { Host, HostReader, Path } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
 import type { PackageManager, Removal } from '../resources/packages.ts';
 import { describeHolder, waitForPackageLock } from './package-lock.ts';
+import { isOfThisMachine, transactionFailure } from './transaction-failure.ts';
 
 /** Files that apt and dpkg lock in a transaction. */
 const transactionLocks: readonly Path[] = [
@@ -159,12 +160,22 @@ async function install(
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
-      if (oursAlone && /unmet dependencies|Failed to fetch|Unable to fetch/.test(error.detail ?? '')) {
+      const detail = error.detail ?? '';
+      const final = isOfThisMachine(detail);
+      if (oursAlone && !final && /unmet dependencies|Failed to fetch|Unable to fetch/.test(detail)) {
         oursAlone = false;
         continue;
       }
       const transient = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not found|Unable to locate package/;
-      if (!transient.test(error.detail ?? '') || attempt === attempts) throw transactionFailed(error);
+      const damaged = damagedIndexes(detail);
+      for (const path of damaged) await host.remove(path);
+      if (damaged.length > 0 && attempt < attempts) {
+        oursAlone = false;
+        continue;
+      }
+      if (!transient.test(detail) || final || attempt === attempts) {
+        throw transactionFailure('apt-get', 'apt-get could not install the packages', error);
+      }
       await host.sleep(1000 * 2 ** (attempt - 1));
     }
   }
@@ -190,11 +201,22 @@ async function together(work: readonly (Promise<void> | undefined)[]): Promise<v
 
 const networkOptions = ['-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=60', '-o', 'Dpkg::Use-Pty=0'];
 
+/** Downloaded indexes that apt cannot read: a refresh fetches those anew that are not there. */
+function damagedIndexes(detail: string): readonly Path[] {
+  if (!/Unable to parse package file|package cache file is corrupted|Problem with MergeList/.test(detail)) return [];
+  return detail.match(/\/var\/lib\/apt\/lists\/[^\s/]+/g) ?? [];
+}
+
 /** Ends a transaction that was cut off, by a power loss say: nothing can be installed before. */
 async function heal(host: Host, env: Transaction['env'] = {}): Promise<void> {
   const [audit, updates] = await Promise.all([host.query(['dpkg', '--audit']), host.list('/var/lib/dpkg/updates')]);
   if (audit.stdout.trim() === '' && (updates ?? []).length === 0) return;
-  await runUnlocked(host, ['dpkg', ...keepConfiguration, '--configure', '-a'], env);
+  try {
+    await runUnlocked(host, ['dpkg', ...keepConfiguration, '--configure', '-a'], env);
+  } catch (error) {
+    if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+    throw packageNotConfigured(error, audit.stdout);
+  }
 }
 
 /** The translations of all descriptions are half of what a refresh takes, and nobody reads them here; those that are there stay. */
@@ -205,12 +227,18 @@ const update = [
 ];
 
 /** Refreshes all indexes; when that fails because of a repository that is not ours, our own are enough. */
-async function refresh(host: Host, sources: readonly Path[]): Promise<void> {
+async function refresh(host: Host, sources: readonly Path[], anew = false): Promise<void> {
   try {
     await runUnlocked(host, update);
     return;
   } catch (error) {
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+    const damaged = damagedIndexes(error.detail ?? '');
+    for (const path of damaged) await host.remove(path);
+    if (damaged.length > 0 && !anew) return await refresh(host, sources, true);
+    if (isOfThisMachine(error.detail ?? '')) throw refreshFailed(error);
+    // After Ctrl-C, which may be what ended it, nothing else is tried.
+    await host.sleep(0);
   }
   await refreshOurs(host, sources);
 }
@@ -230,8 +258,8 @@ async function refreshOne(host: Host, argv: readonly string[]): Promise<void> {
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
       const detail = error.detail ?? '';
-      const final = /NO_PUBKEY|not signed|Conflicting values|Malformed|is not valid yet/.test(detail);
-      if (final || attempt === attempts) throw refreshFailed(error);
+      const final = /NO_PUBKEY|not signed|is not valid yet/.test(detail);
+      if (final || isOfThisMachine(detail) || attempt === attempts) throw refreshFailed(error);
       await host.sleep(1000 * 2 ** (attempt - 1));
     }
   }
@@ -256,7 +284,9 @@ async function runUnlocked(
       await host.run(argv, { env: { ...quiet, ...env }, timeoutMs: transactionTimeoutMs });
       return;
     } catch (error) {
-      const lost = error instanceof BootstrapError && /Could not get lock|Unable to lock/.test(error.detail ?? '');
+      const lost =
+        error instanceof BootstrapError &&
+        /Could not get lock|Unable to lock|locked by another process/.test(error.detail ?? '');
       if (!lost || host.now().getTime() > deadline) throw error;
       await host.sleep(2000);
     }
@@ -332,13 +362,7 @@ function refreshFailed(error: BootstrapError): BootstrapError {
       cause: error,
     });
   }
-  if (/Conflicting values/.test(detail)) {
-    return new BootstrapError('packages-failed', 'a package repository is configured twice, with different keys', {
-      hint: 'remove the other entry for the same repository from /etc/apt/sources.list.d (see: grep -r hashicorp.com -r docker.com /etc/apt), then run the same command again',
-      detail,
-      cause: error,
-    });
-  }
+  if (isOfThisMachine(detail)) return transactionFailure('apt-get', 'apt-get cannot work on this machine', error);
   return new BootstrapError('unreachable', 'the package indexes could not be refreshed', {
     hint: "check this machine's network, DNS, clock and proxy, or name a mirror of the upstreams with --mirror URL",
     detail,
@@ -346,12 +370,15 @@ function refreshFailed(error: BootstrapError): BootstrapError {
   });
 }
 
-function transactionFailed(error: BootstrapError): BootstrapError {
-  return new BootstrapError('packages-failed', 'apt-get could not install the packages', {
-    hint: /need to be removed|Packages need|remove is disabled/i.test(error.detail ?? '')
-      ? 'packages that are installed conflict with the new ones: remove those first (see: apt-get install -s), or choose others with --docker distro or --docker none'
-      : 'see what apt-get says above; once its cause is gone, run the same command again: it continues from here',
-    detail: error.detail,
+/** Names the packages that stand in the way, by dpkg's audit: they need not be ours. */
+function packageNotConfigured(error: BootstrapError, audit: string): BootstrapError {
+  const names = [...audit.matchAll(/^ (?<name>[a-z0-9][a-z0-9.+:-]*) /gm)].map(match => match.groups?.['name'] ?? '');
+  const which = names.length === 0 ? 'a package' : names.join(', ');
+  const failure = transactionFailure('dpkg', `dpkg cannot configure ${which}, which it left half-done before`, error);
+  if (failure.code !== 'packages-failed') return failure;
+  return new BootstrapError('packages-failed', failure.message, {
+    hint: `until then nothing can be installed: see dpkg --configure -a, or remove it (dpkg --purge ${names[0] ?? 'PACKAGE'}); then run the same command again`,
+    detail: failure.detail,
     cause: error,
   });
 }

@@ -3,6 +3,7 @@ import type { Host, HostReader, Path } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
 import type { PackageManager, Removal } from '../resources/packages.ts';
 import { describeHolder, waitForPackageLock } from './package-lock.ts';
+import { transactionFailure } from './transaction-failure.ts';
 
 /** Held for the time of a transaction by rpm and, in dnf 5, by dnf itself. dnf 4 waits for another dnf by itself. */
 const lockFiles: readonly Path[] = [
@@ -138,14 +139,43 @@ async function install(
     'install',
     ...packages.map(({ name, version }) => (version === undefined ? name : `${name}-${version}`)),
   ];
+  const startedAt = Math.floor(host.now().getTime() / 1000);
   for (let attempt = 1; ; attempt += 1) {
     try {
       await runUnlocked(host, argv, env);
+      await removeTorn(host, startedAt);
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
       if (attempt === attempts || !mayPass(error.detail ?? '')) throw transactionFailed(error);
       await host.sleep(1000 * 2 ** (attempt - 1));
+    }
+  }
+}
+
+const secondsPerDay = 86_400;
+
+/**
+ * rpm writes a file as `NAME;TIME` first, where TIME is when its transaction began, in hexadecimal. One that was killed leaves
+ * these behind for ever, beside the files of the one that came after it.
+ */
+async function removeTorn(host: Host, before: number): Promise<void> {
+  const { stdout: installed } = await host.query(['rpm', '-q', '-a', '--qf', '%{INSTALLTIME}\\t%{NAME}\\n']);
+  const recent = installed.split('\n').flatMap(line => {
+    const [time = '', name = ''] = line.split('\t');
+    return Number(time) >= before - secondsPerDay && name !== '' ? [name] : [];
+  });
+  if (recent.length === 0) return;
+  const { stdout: files } = await host.query(['rpm', '-q', '-l', ...recent]);
+  const folders = new Set(
+    files.split('\n').flatMap(path => /^(?<folder>\/.*)\/[^/]+$/.exec(path)?.groups?.['folder'] ?? []),
+  );
+  for (const folder of folders) {
+    const names = (await host.list(folder)) ?? [];
+    for (const name of names) {
+      const { whole = '', time = '' } = /^(?<whole>.+);(?<time>[0-9a-f]{8})$/.exec(name)?.groups ?? {};
+      // A transaction of somebody else's may be at work by now.
+      if (names.includes(whole) && Number.parseInt(time, 16) < before) await host.remove(`${folder}/${name}`);
     }
   }
 }
@@ -182,11 +212,5 @@ function transactionFailed(error: BootstrapError): BootstrapError {
       cause: error,
     });
   }
-  return new BootstrapError('packages-failed', 'dnf could not install the packages', {
-    hint: /kernel-modules-extra/.test(detail)
-      ? 'the repositories no longer have the modules of the running kernel: dnf -y upgrade kernel, reboot, then run the same command again'
-      : 'see what dnf says above; once its cause is gone, run the same command again: it continues from here',
-    detail: error.detail,
-    cause: error,
-  });
+  return transactionFailure('dnf', 'dnf could not install the packages', error);
 }

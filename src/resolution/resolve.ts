@@ -33,13 +33,15 @@ export async function resolve(
   config: Config,
   platform: Platform,
   recorded?: Resolution,
+  /** Packages that earlier runs brought, finished or not. */
+  brought: ReadonlySet<string> = new Set(),
 ): Promise<Resolution> {
   // What was cut off is gone on with: going back is for nobody to decide by accident.
   const there = await platform.packages.unpacked(host, agents);
   const present = await platform.packages.installed(host, engines);
   const [hashicorp, docker] = await Promise.all([
     resolveHashicorp(host, platform.hashicorp(facts, config), config, there, recorded),
-    resolveDocker(host, facts, config, platform, present, recorded?.docker),
+    resolveDocker(host, facts, config, platform, present, recorded?.docker, brought),
   ]);
   return { ...hashicorp, docker, cni: resolveCni(config, facts.architecture) };
 }
@@ -224,22 +226,24 @@ async function resolveDocker(
   platform: Platform,
   installed: ReadonlyMap<string, string>,
   recorded: DockerResolution | undefined,
+  brought: ReadonlySet<string>,
 ): Promise<DockerResolution> {
   const wish = config.packages.docker;
   // A server that runs no jobs needs no Docker; an image is for any role.
   if (wish === 'none' || config.node?.runsClient === false) return { source: 'none' };
   if (recorded?.source === 'distro' || (recorded?.source === 'docker' && wish === 'auto')) return recorded;
-  if (engines.some(engine => installed.has(engine))) return { source: 'present' };
+  const engine = engines.find(name => installed.has(name));
+  // One that an interrupted run brought is not somebody else's.
+  if (engine !== undefined && !brought.has(engine)) return { source: 'present' };
 
-  if (wish === 'auto') {
-    const probe = platform.docker(facts, config);
-    const [engine = ''] = platform.dockerPackages;
-    const found = await firstSuite(host, probe, [engine]);
-    if (found !== undefined) {
-      return { source: 'docker', suite: found.suite, packages: platform.dockerPackages.map(named) };
-    }
-  }
   const packages = platform.distributionDockerPackages(facts.os).map(named);
+  if (wish === 'auto' && (engine === undefined || engine !== packages[0]?.name)) {
+    const probe = platform.docker(facts, config);
+    const [own = ''] = platform.dockerPackages;
+    const configured = engine === own ? await probe.configured(host) : undefined;
+    const suite = configured ?? (await firstSuite(host, probe, [own]))?.suite;
+    if (suite !== undefined) return { source: 'docker', suite, packages: platform.dockerPackages.map(named) };
+  }
   if (packages.length > 0) return { source: 'distro', packages };
   throw new BootstrapError(
     wish === 'auto' ? 'upstream-refused' : 'bad-setting',

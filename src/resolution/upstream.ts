@@ -1,5 +1,4 @@
 import type { PackagesConfig } from '../config/config.ts';
-import { BootstrapError } from '../core/errors.ts';
 import { refused, retry } from '../core/retry.ts';
 import type { HostReader } from '../core/types.ts';
 
@@ -19,22 +18,9 @@ export async function fetchUpstream<T>(
   read: (body: Uint8Array) => T | Promise<T>,
 ): Promise<T | undefined> {
   return retry(host, async () => {
-    const response = await request(host, url);
+    const response = await host.request(url, { timeoutMs: 60_000 });
     if (response.status === 404 || response.status === 410) return undefined;
     if (response.status !== 200) throw refused(url, response);
     return read(response.body);
   });
-}
-
-async function request(host: HostReader, url: string) {
-  try {
-    return await host.request(url, { timeoutMs: 60_000 });
-  } catch (error) {
-    if (!(error instanceof BootstrapError) || error.code !== 'unreachable') throw error;
-    throw new BootstrapError('unreachable', `${url} could not be reached`, {
-      hint: "check this machine's network, DNS and proxy, or name a mirror of the upstreams with --mirror URL",
-      detail: error.detail ?? error.message,
-      cause: error,
-    });
-  }
 }

@@ -1,4 +1,5 @@
 import { BootstrapError, hasCode } from '../core/errors.ts';
+import type { JournalEntry } from '../core/journal.ts';
 import type { Host, HostReader, Resource, ResourceId, Undo } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
 import { type Existing, existingResidue } from './residue.ts';
@@ -79,6 +80,12 @@ export interface PackagesUndo extends Undo {
   /** The keys that the package manager knew. */
   readonly keys?: readonly string[];
   readonly existing: Existing;
+}
+
+/** The packages that the runs of the journal brought, whether or not they came to their end. */
+export function packagesBrought(entries: readonly JournalEntry[]): ReadonlySet<string> {
+  const undos = entries.map(({ undo }) => undo).filter((undo): undo is PackagesUndo => undo.kind === 'packages');
+  return new Set(undos.flatMap(({ names }) => names));
 }
 
 /** What belongs to the exchange of packages that are there for others of the same names. */

@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -42,6 +43,26 @@ describe('the executable', () => {
 
     expect([status, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/^error: .+ \[bad-\w+\]\nfix: .+\n$/);
+  });
+
+  it('opens no debugger at SIGUSR1, which Node.js would, and goes on', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'nomad-bootstrap-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const pipe = join(folder, 'token');
+    spawnSync('mkfifo', ['-m', '0600', pipe]);
+    const child = spawn(executable, ['token', 'client', '--token-file', pipe]);
+    const said: Buffer[] = [];
+    child.stderr.on('data', (chunk: Buffer) => said.push(chunk));
+
+    // Opening it waits for the executable to read.
+    const token = await open(pipe, 'w');
+    child.kill('SIGUSR1');
+    await new Promise(resolve => setTimeout(resolve, 500));
+    await token.writeFile('none');
+    await token.close();
+
+    expect(await once(child, 'close')).toEqual([2, null]);
+    expect(Buffer.concat(said).toString()).toMatch(/^error: .+\[bad-token\]\nfix: .+\n$/);
   });
 
   it('ends with 3 without root, before its --config file is read or its variables are judged', () => {

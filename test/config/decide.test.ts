@@ -311,6 +311,17 @@ describe('a node that was bootstrapped', () => {
     );
   });
 
+  it('says that its cluster address is gone, and not that a flag is wrong which nobody gave', () => {
+    const moved = facts({ candidates: [{ ...vlan, address: '10.0.0.99' }] });
+
+    expect(() => decide('server', mergeLayers([recordedLayer(recorded)]), recorded, moved)).toThrow(
+      expect.objectContaining({
+        code: 'network-undecided',
+        message: "this node's cluster address is 10.0.0.11, which no interface has now; there are: 10.0.0.99 on eth1",
+      }),
+    );
+  });
+
   it('refuses another cluster address', () => {
     const moved = facts({ candidates: [{ ...vlan, address: '10.0.0.99' }] });
 

@@ -89,15 +89,28 @@ describe('retrying', () => {
 
   it('says before each pause why, and how long it will be', async () => {
     const { host, attempt } = trial(failure('unreachable'), failure('checksum-mismatch'));
-    const told: unknown[] = [];
 
-    await retry(host, attempt, { onRetry: ({ code }, pauseMs) => told.push([code, pauseMs]) });
+    await retry(host, attempt);
 
-    expect(told).toEqual([
-      ['unreachable', 500],
-      ['checksum-mismatch', 1000],
-    ]);
+    expect(host.waits).toEqual(['unreachable: trying again in 0.5 s', 'checksum-mismatch: trying again in 1 s']);
   });
+
+  it.each(['EAI_AGAIN', 'ENETUNREACH', 'ENETDOWN'])(
+    'goes on for two minutes while this machine’s own network is not up (%s)',
+    async code => {
+      const cause = new AggregateError([], '');
+      const offline = () =>
+        new BootstrapError('unreachable', 'x', { hint: 'x', cause: { cause: Object.assign(cause, { code }) } });
+      const { host, attempt, tries } = trial(...Array(10).fill(offline()));
+
+      expect(await retry(host, attempt)).toBe('done');
+      expect(tries).toEqual([0, 0.5, 1.5, 3.5, 7.5, 12.5, 17.5, 22.5, 27.5, 32.5, 37.5]);
+
+      const never = trial(...Array(100).fill(offline()));
+      await expect(retry(never.host, never.attempt)).rejects.toMatchObject({ code: 'unreachable' });
+      expect(never.tries.at(-1)).toBe(117.5);
+    },
+  );
 
   it('ends with the interruption that comes during a pause', async () => {
     const { host, attempt } = trial(failure('unreachable'));

@@ -411,6 +411,15 @@ describe('the log', () => {
     expect(text(path)).toBe('of an earlier run\none\ntwo\n');
   });
 
+  it('that cannot be opened says so at the next line, and stops nothing', async () => {
+    const log = createLogFile(await freshFolder());
+    log.append('one\n');
+
+    log.open();
+
+    expect(() => log.append('two\n')).toThrowError(expect.objectContaining({ code: 'EISDIR' }));
+  });
+
   it('is for its owner alone, and never made where it stays closed or empty', async () => {
     const folder = await freshFolder();
     const log = createLogFile(join(folder, 'log'));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { BootstrapError } from '../../src/core/errors.ts';
 import { apt } from '../../src/platforms/apt.ts';
 import {
   type FixtureCommand,
@@ -180,12 +181,43 @@ describe('an installation', () => {
     expect(ran(host)).toEqual([...preparation, updateOurs, installMixed]);
   });
 
+  test('whose refresh was ended by a second Ctrl-C tries nothing else', async () => {
+    const host = aptHost({ [update]: { exitCode: 143 } });
+    const interrupted = new BootstrapError('interrupted', 'interrupted', { hint: 'x' });
+    const ending = { ...host, sleep: () => Promise.reject(interrupted) };
+    await expect(manager.install(ending, mixed)).rejects.toBe(interrupted);
+    expect(ran(host)).toEqual(preparation);
+  });
+
   test('tries again with fresh indexes when a download fails', async () => {
     const command = installMixed;
     const lost = { exitCode: 100, stderr: 'E: Failed to fetch https://x/nomad.deb  404  Not Found\n' };
     const host = aptHost({ [command]: inTurn(lost, lost, {}) });
     await manager.install(host, mixed);
     expect(ran(host)).toEqual([...preparation, command, update, command, update, command]);
+  });
+
+  test('fetches downloaded indexes anew that apt cannot read', async () => {
+    const lists = '/var/lib/apt/lists';
+    const command = install('nomad=2.0.5-1');
+    const stderr = `E: Unable to parse package file ${lists}/x_Packages (1)\nE: The package cache file is corrupted\n`;
+    const host = aptHost(
+      { [command]: inTurn({ exitCode: 100, stderr }, {}) },
+      { [`${lists}/x_Packages`]: '@@', [`${lists}/y_Packages`]: 'Package: y\n' },
+    );
+    await manager.install(host, nomad);
+    expect(ran(host)).toEqual([updateOurs, command, 'remove', update, command]);
+    expect(host.contents()[`${lists}/x_Packages`]).toBeUndefined();
+    expect(host.contents()[`${lists}/y_Packages`]).toBeDefined();
+  });
+
+  test('fetches them anew as well where the refresh itself cannot read them', async () => {
+    const path = '/var/lib/apt/lists/x_Packages';
+    const stderr = `E: Problem with MergeList ${path}\nE: The package lists or status file could not be parsed or opened.\n`;
+    const host = aptHost({ [update]: inTurn({ exitCode: 100, stderr }, {}), [installMixed]: {} }, { [path]: '@@' });
+    await manager.install(host, mixed);
+    expect(host.contents()[path]).toBeUndefined();
+    expect(ran(host).filter(line => line === update)).toHaveLength(2);
   });
 
   test('that goes wrong otherwise ends at once, with what apt-get said', async () => {
@@ -209,21 +241,64 @@ describe('an installation', () => {
     });
   });
 
+  test('whose index is signed with another key is not tried again', async () => {
+    const stderr = 'W: GPG error: https://x InRelease: NO_PUBKEY FC9CA96ACA026560\n';
+    const host = aptHost({ [updateOurs]: { exitCode: 100, stderr } });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({
+      code: 'key-not-accepted',
+      hint: expect.stringContaining('--hashicorp-key-fingerprint'),
+    });
+    expect(ran(host)).toEqual([updateOurs]);
+  });
+
   test.each([
+    ['disk-full', 'E: Failed to fetch x.deb  Error writing to file - write (28: No space left on device)\n', 'df -h'],
+    ['disk-full', "E: You don't have enough free space in /var/cache/apt/archives/.\n", 'df -i'],
+    ['packages-failed', 'E: Unmet dependencies. Try apt --fix-broken install\n', 'apt-get --fix-broken install'],
     [
-      'key-not-accepted',
-      'W: GPG error: https://x InRelease: NO_PUBKEY FC9CA96ACA026560\n',
-      '--hashicorp-key-fingerprint',
+      'packages-failed',
+      "E: Problem parsing file '/var/lib/dpkg/status' near line 40\\nE: The package lists or status file could not be parsed or opened.\\n",
+      'status-old',
     ],
     [
       'packages-failed',
-      'E: Conflicting values set for option Signed-By regarding source https://x\n',
-      'sources.list.d',
+      'E: Conflicting values set for option Signed-By regarding source https://x\nE: The list of sources could not be read.\n',
+      'configured twice',
     ],
-  ])('that a repository stands in the way of is %s, and is not tried again', async (code, stderr, hint) => {
-    const host = aptHost({ [updateOurs]: { exitCode: 100, stderr } });
-    await expect(manager.install(host, mixed)).rejects.toMatchObject({ code, hint: expect.stringContaining(hint) });
+    [
+      'packages-failed',
+      'E: Malformed entry 1 in list file /etc/apt/sources.list.d/x.list (URI)\nE: The list of sources could not be read.\n',
+      'source file that is not ours',
+    ],
+  ])('on a machine that is not in order is %s, and is not tried again: %s', async (code, stderr, hint) => {
+    const command = install('nomad=2.0.5-1');
+    const host = aptHost({ [command]: { exitCode: 100, stderr } });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({ code, hint: expect.stringContaining(hint) });
+    expect(ran(host)).toEqual([updateOurs, command]);
+  });
+
+  test('on a machine whose apt has a broken configuration is not taken for one without a network', async () => {
+    const broken = { exitCode: 100, stderr: 'E: Syntax error /etc/apt/apt.conf.d/99x:2: Extra junk at end of file\n' };
+    const host = aptHost({ [updateOurs]: broken });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({
+      code: 'packages-failed',
+      hint: expect.stringContaining('configuration cannot be read'),
+    });
     expect(ran(host)).toEqual([updateOurs]);
+  });
+
+  test('names the package that somebody else left half-done and dpkg cannot configure', async () => {
+    const audit = 'The following packages are only half configured:\n foreign              somebody else\n';
+    const host = aptHost({
+      'dpkg --audit': { stdout: audit },
+      [heal]: { exitCode: 1, stderr: 'dpkg: error processing package foreign (--configure):\n' },
+    });
+    await expect(manager.install(host, nomad)).rejects.toMatchObject({
+      code: 'packages-failed',
+      message: expect.stringContaining('foreign'),
+      hint: expect.stringContaining('dpkg --purge foreign'),
+    });
+    expect(ran(host)).toEqual([heal]);
   });
 
   test('without an upstream ends after several tries', async () => {
@@ -264,11 +339,11 @@ describe('a busy package manager', () => {
     expect(host.log).toEqual([]);
   });
 
-  test('that somebody else got hold of first is waited for again', async () => {
-    const lost = {
-      exitCode: 100,
-      stderr: 'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 900\n',
-    };
+  test.each([
+    'E: Could not get lock /var/lib/apt/lists/lock. It is held by process 900\n',
+    'dpkg: error: dpkg frontend lock was locked by another process with pid 900\n',
+  ])('that somebody else got hold of first is waited for again: %s', async stderr => {
+    const lost = { exitCode: 100, stderr };
     const host = aptHost({ [update]: inTurn(lost, {}), [installMixed]: {} });
     await manager.install(host, mixed);
     expect(ran(host).filter(line => line === update)).toHaveLength(2);

@@ -9,10 +9,11 @@ const install = (rest: string) =>
   'dnf -y --setopt=install_weak_deps=False --setopt=*.skip_if_unavailable=True ' +
   '--setopt=hashicorp.skip_if_unavailable=False --setopt=hashicorp.excludepkgs= ' +
   `--setopt=hashicorp.metadata_expire=1 install ${rest}`;
+const recent = 'rpm -q -a --qf %{INSTALLTIME}\\t%{NAME}\\n';
 const nomad = [{ name: 'nomad', version: '2.0.5-1' }];
 
 function dnfHost(answers: Readonly<Record<string, FixtureCommand>>) {
-  return fixtureHost({ commands: { [locks]: {}, ...answers } });
+  return fixtureHost({ commands: { [locks]: {}, [recent]: {}, ...answers } });
 }
 
 test('what rpm does not have is not installed', async () => {
@@ -62,6 +63,24 @@ describe('an installation', () => {
     expect(host.log).toEqual([
       { kind: 'run', argv: install('nomad-2.0.4-1').split(' '), env: { SYSTEMD_OFFLINE: '1' } },
     ]);
+  });
+
+  test('takes away what a killed transaction left beside the files, and nothing of one that may be at work', async () => {
+    const now = Math.floor(fixtureHost().now().getTime() / 1000);
+    const at = (seconds: number) => (now + seconds).toString(16);
+    const torn = `/usr/bin/ctr;${at(-60)}`;
+    const others = [`/usr/bin/ctr;${at(60)}`, `/usr/bin/mine;${at(-60)}`, '/usr/bin/ctr;backup'];
+    const host = fixtureHost({
+      files: Object.fromEntries([torn, ...others, '/usr/bin/ctr'].map(path => [path, 'x'])),
+      commands: {
+        [locks]: {},
+        [install('nomad-2.0.5-1')]: {},
+        [recent]: { stdout: `${now}\tcontainerd.io\n${now - 100_000}\tbash\n` },
+        'rpm -q -l containerd.io': { stdout: '/usr/bin/ctr\n/usr/share/doc/containerd\n' },
+      },
+    });
+    await manager.install(host, nomad);
+    expect(Object.keys(host.contents()).sort()).toEqual([...others, '/usr/bin/ctr'].sort());
   });
 
   test('tries again when a download fails', async () => {

@@ -22,6 +22,7 @@ interface Situation {
   /** What is installed, by package. */
   readonly installed?: Readonly<Record<string, string>>;
   readonly recorded?: Resolution;
+  readonly brought?: readonly string[];
   readonly files?: FixtureDescription['files'];
   readonly requests?: Readonly<Record<string, FixtureAnswer>>;
 }
@@ -48,7 +49,14 @@ async function resolveIn(situation: Situation) {
     },
     requests: { ...(situation.client ? noServers : {}), ...situation.requests },
   });
-  const resolution = await resolve(host, facts, config, platformFor(facts.os), situation.recorded);
+  const resolution = await resolve(
+    host,
+    facts,
+    config,
+    platformFor(facts.os),
+    situation.recorded,
+    new Set(situation.brought),
+  );
   return { resolution, host };
 }
 
@@ -308,6 +316,39 @@ describe('Docker', () => {
     const installed = { 'docker.io': '26.1.5+dfsg1-9' };
     const { resolution } = await resolveIn({ client: true, installed, requests: bookworm });
     expect(resolution.docker).toEqual({ source: 'present' });
+  });
+
+  test('is not taken for somebody else’s when an interrupted run brought it, and then nobody is asked for it', async () => {
+    const known = { nomad: '2.0.5-1', consul: '1.21.4-1' };
+    const source = {
+      '/etc/apt/sources.list.d/docker.sources': {
+        content: [
+          '# Written by nomad-bootstrap.',
+          'Types: deb',
+          `URIs: ${dockerDebian}`,
+          'Suites: bookworm',
+          'Components: stable',
+          'Architectures: amd64',
+          'Signed-By: /etc/apt/keyrings/docker.asc',
+          '',
+        ].join('\n'),
+      },
+    };
+    const own = await resolveIn({
+      image: true,
+      installed: { ...known, 'docker-ce': '5:29.1.0-1' },
+      brought: ['docker-ce'],
+      files: source,
+      requests: bookworm,
+    });
+    expect(own.resolution.docker).toEqual({ source: 'docker', suite: 'bookworm', packages });
+    const distro = await resolveIn({
+      image: true,
+      installed: { ...known, 'docker.io': '20.10.24' },
+      brought: ['docker.io'],
+      requests: bookworm,
+    });
+    expect(distro.resolution.docker).toMatchObject({ source: 'distro' });
   });
 
   test('stays where it was resolved from, also when it has been installed since', async () => {

@@ -47,11 +47,3 @@ test('a refusal is not asked again, and names the URL', async () => {
   });
   expect(host.gets).toHaveLength(1);
 });
-
-test('an upstream that cannot be reached is named, and what to do about it', async () => {
-  await expect(fetchUpstream(answering('unreachable'), url, text)).rejects.toMatchObject({
-    code: 'unreachable',
-    message: expect.stringContaining(url),
-    hint: expect.stringContaining('--mirror'),
-  });
-});

@@ -1,11 +1,10 @@
 import type { Check } from '../../core/types.ts';
-import type { Target } from '../../target.ts';
 
 /** No machine that runs this program can be older than the program. */
 const earliest = new Date('2026-01-01T00:00:00Z');
 
 /** The clock is not at its factory setting: certificates and signatures would all be of the future. */
-export const clock: Check<Target> = {
+export const clock: Check<unknown> = {
   id: 'clock',
   title: 'The clock is plausible',
   async run(host) {

@@ -13,6 +13,15 @@ export const foreignAgents: Check<Target> = {
   title: 'No other installation hides the agents',
   async run(host) {
     const [foundUnits, foundPrograms] = await Promise.all([present(units), present(programs)]);
+    const masked = await maskedAmong(foundUnits);
+    if (masked.length > 0) {
+      const names = masked.map(path => path.replace(/^.*\//, '').replace('.service', ''));
+      return {
+        status: 'fail',
+        detail: `${names.join(' and ')} ${names.length === 1 ? 'is' : 'are'} masked, and cannot be started`,
+        hint: `systemctl unmask ${names.join(' ')}`,
+      };
+    }
     if (foundUnits.length > 0) {
       return {
         status: 'fail',
@@ -28,6 +37,12 @@ export const foreignAgents: Check<Target> = {
       };
     }
     return { status: 'pass', detail: 'none found' };
+
+    /** Masking a unit puts a link to /dev/null in its place. */
+    async function maskedAmong(paths: readonly string[]): Promise<readonly string[]> {
+      const found = await Promise.all(paths.map(async path => (await host.stat(path))?.linkTarget === '/dev/null'));
+      return paths.filter((_, at) => found[at]);
+    }
 
     async function present(paths: readonly string[]): Promise<readonly string[]> {
       const found = await Promise.all(paths.map(async path => ((await host.stat(path)) === undefined ? [] : [path])));

@@ -1,6 +1,7 @@
 import type { Check } from '../../core/types.ts';
 import type { Target } from '../../target.ts';
 import { clock } from './clock.ts';
+import { dataIsOwn } from './data-is-own.ts';
 import { disk } from './disk.ts';
 import { dockerEngine } from './docker-engine.ts';
 import { foreignAgents } from './foreign-agents.ts';
@@ -16,6 +17,9 @@ import { portsFree } from './ports-free.ts';
 import { rootWritable } from './root-writable.ts';
 import { vpcSearch } from './vpc-search.ts';
 
+/** What has to hold before any upstream is asked: no certificate is valid at a wrong time. */
+export const beforehand: readonly Check<unknown>[] = [clock];
+
 /** What has to hold before anything is changed. One that fails ends the run with `preflight-failed`; a warning is only told. */
 export const preflight: readonly Check<Target>[] = [
   osSupported,
@@ -23,7 +27,6 @@ export const preflight: readonly Check<Target>[] = [
   rootWritable,
   disk,
   memory,
-  clock,
   ipv4,
   hostname,
   kernelFeatures,
@@ -31,6 +34,7 @@ export const preflight: readonly Check<Target>[] = [
   dockerEngine,
   portsFree,
   nameFree,
+  dataIsOwn,
   vpcSearch,
   linodeApi,
 ];

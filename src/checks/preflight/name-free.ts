@@ -1,12 +1,6 @@
-import * as z from 'zod';
-import { addressesToJoin } from '../../config/config.ts';
-import type { Check, HostReader } from '../../core/types.ts';
+import type { Check } from '../../core/types.ts';
 import type { Target } from '../../target.ts';
-
-/** What Consul's `/v1/agent/members` says of each agent. Status 1 is alive. */
-const members = z.array(z.object({ Name: z.string(), Addr: z.string(), Status: z.number() }));
-
-const attemptMs = 1500;
+import { canBeAsked, livingOthers } from './members.ts';
 
 /**
  * No living node of the cluster has this node's name from another address. The servers to join are asked, as far as their
@@ -15,13 +9,10 @@ const attemptMs = 1500;
 export const nameFree: Check<Target> = {
   id: 'name-free',
   title: "No other node of the cluster has this node's name",
-  appliesTo: ({ config: { node } }) => node?.insecure === true && addressesToJoin(node).length > 0,
-  async run(host, { config: { node } }) {
-    const answers = await Promise.all(
-      (node === undefined ? [] : addressesToJoin(node)).map(address => membersAt(host, address)),
-    );
-    const namesakes = answers.flat().filter(({ Name, Status }) => Name === node?.name && Status === 1);
-    const taken = namesakes.find(({ Addr }) => Addr !== node?.network.address);
+  appliesTo: canBeAsked,
+  async run(host, target) {
+    const { node } = target.config;
+    const taken = (await livingOthers(host, target)).find(({ Name }) => Name === node?.name);
     if (taken === undefined) return { status: 'pass', detail: node?.name ?? '' };
     return {
       status: 'fail',
@@ -30,13 +21,3 @@ export const nameFree: Check<Target> = {
     };
   },
 };
-
-/** Empty where nobody answers: the server may be yet to come. */
-async function membersAt(host: HostReader, address: string): Promise<z.infer<typeof members>> {
-  try {
-    const { body } = await host.request(`http://${address}:8500/v1/agent/members`, { timeoutMs: attemptMs });
-    return members.parse(JSON.parse(new TextDecoder().decode(body)));
-  } catch {
-    return [];
-  }
-}

@@ -1,8 +1,8 @@
 import type { Check } from '../../core/types.ts';
 import type { Target } from '../../target.ts';
 
-/** Where files are written. */
-const places = ['/etc', '/usr', '/opt', '/var'];
+/** Where files are written; apt needs /tmp. */
+const places = ['/etc', '/usr', '/opt', '/var', '/tmp'];
 
 interface Mount {
   readonly point: string;

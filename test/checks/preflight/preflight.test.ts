@@ -180,6 +180,10 @@ describe('root-writable', () => {
       detail: '/etc is mounted read-only',
     });
   });
+  test('fails on a /tmp that is read-only, where apt cannot work', async () => {
+    const files = { '/proc/mounts': '/dev/sda / ext4 rw 0 0\ntmpfs /tmp tmpfs ro 0 0\n' };
+    expect(await check(rootWritable, 'debian-12', { files })).toMatchObject({ detail: '/tmp is mounted read-only' });
+  });
   test('is not misled by the option errors=remount-ro or by a mount that hides an earlier one', async () => {
     const mounts = [
       '/dev/sda / ext4 rw,relatime,errors=remount-ro 0 0',
@@ -209,6 +213,14 @@ describe('foreign-agents', () => {
       status: 'warn',
       detail: "/usr/local/bin/nomad come before the package's program on the PATH",
       hint: 'rm /usr/local/bin/nomad',
+    });
+  });
+  test('fails on a masked unit, and says how to unmask it', async () => {
+    const symlinks = { '/etc/systemd/system/consul.service': '/dev/null' };
+    expect(await check(foreignAgents, 'debian-12', { symlinks })).toEqual({
+      status: 'fail',
+      detail: 'consul is masked, and cannot be started',
+      hint: 'systemctl unmask consul',
     });
   });
   test.each([

@@ -3,10 +3,10 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { createServer as createTcpServer, type Socket } from 'node:net';
+import { connect, createServer as createTcpServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import { metadataAddress, networks } from '../hosts.ts';
+import { metadataAddress, mirroredHosts, networks } from '../hosts.ts';
 import { type Answer, fileAnswer, type Question, redirectAnswer, textAnswer } from './answers.ts';
 import { archiveSite } from './archive.ts';
 import { linodeApiAnswer } from './linode-api.ts';
@@ -62,17 +62,7 @@ const control: MirrorControl = {
 function handle(scheme: 'http' | 'https') {
   return (request: IncomingMessage, response: ServerResponse): void => {
     const started = performance.now();
-    const record: Mutable<RequestRecord> = {
-      time: new Date().toISOString(),
-      client: request.socket.remoteAddress ?? '',
-      method: request.method ?? '',
-      scheme,
-      host: (request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase(),
-      path: request.url ?? '',
-      status: 0,
-      bytes: 0,
-      durationMs: 0,
-    };
+    const record = recordOf(request, (request.headers.host ?? '').replace(/:\d+$/, '').toLowerCase(), scheme);
     records.push(record);
     response.once('close', () => {
       record.durationMs = Math.round(performance.now() - started);
@@ -81,6 +71,20 @@ function handle(scheme: 'http' | 'https') {
       process.stderr.write(`${record.host}${record.path}: ${error instanceof Error ? error.stack : String(error)}\n`);
       response.destroy();
     });
+  };
+}
+
+function recordOf(request: IncomingMessage, host: string, scheme: 'http' | 'https' = 'http'): Mutable<RequestRecord> {
+  return {
+    time: new Date().toISOString(),
+    client: request.socket.remoteAddress ?? '',
+    method: request.method ?? '',
+    scheme,
+    host,
+    path: request.url ?? '',
+    status: 0,
+    bytes: 0,
+    durationMs: 0,
   };
 }
 
@@ -263,17 +267,7 @@ function sleep(milliseconds: number): Promise<void> {
 const metadataServer = createHttpServer((request, response) => {
   const client = request.socket.remoteAddress ?? '';
   const answer = metadata.get(client);
-  const record: Mutable<RequestRecord> = {
-    time: new Date().toISOString(),
-    client,
-    method: request.method ?? '',
-    scheme: 'http',
-    host: metadataAddress,
-    path: request.url ?? '',
-    status: 0,
-    bytes: 0,
-    durationMs: 0,
-  };
+  const record = recordOf(request, metadataAddress);
   records.push(record);
   const question = understand(request, record);
   if (question === undefined || answer?.kind !== 'linode') return;
@@ -287,6 +281,38 @@ function admit(socket: Socket): void {
   if (answer.kind === 'absent') socket.resetAndDestroy();
   else metadataServer.emit('connection', socket);
 }
+
+/** A proxy for everything that the mirror stands for. Faults of the host `proxy` strike it. */
+const proxyServer = createHttpServer((request, response) => {
+  const [, host = '', file = '/'] = /^http:\/\/([^/]+)(\/.*)?$/.exec(request.url ?? '') ?? [];
+  request.headers.host = host;
+  request.url = file;
+  handle('http')(request, response);
+});
+proxyServer.on('connect', (request: IncomingMessage, client: Socket) => {
+  const [host = '', port = '443'] = (request.url ?? '').split(':');
+  const answer = { ...recordOf(request, host), method: 'CONNECT' };
+  records.push(answer);
+  client.on('error', () => client.destroy());
+  const [fault] = strikingFaults({
+    method: 'CONNECT',
+    scheme: 'http',
+    host: 'proxy',
+    path: '/',
+    headers: {},
+    client: '',
+  });
+  const status = fault?.kind === 'status' ? fault.status : mirroredHosts.includes(host) ? 200 : 502;
+  answer.status = status;
+  client.write(`HTTP/1.1 ${status} ${status === 200 ? 'Connection established' : 'No'}\r\n\r\n`);
+  if (status !== 200) {
+    client.end();
+    return;
+  }
+  const tunnel = connect(Number(port), networks.public.gateway);
+  tunnel.on('error', () => client.destroy());
+  client.pipe(tunnel).pipe(client);
+});
 
 const controlServer = createHttpServer((request, response) => {
   const chunks: Buffer[] = [];
@@ -312,6 +338,7 @@ const listening = [
   createHttpServer(handle('http')).listen(80, gateway),
   httpsServer.listen(443, gateway),
   createTcpServer(admit).listen(80, metadataAddress),
+  proxyServer.listen(3128, gateway),
 ];
 await Promise.all(listening.map(server => new Promise(resolve => server.once('listening', resolve))));
 controlServer.listen(settings.socket); // last: whoever reaches it finds the rest ready
