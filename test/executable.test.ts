@@ -63,6 +63,9 @@ describe('the executable', () => {
     const foreign = externals(metafile).filter(name => !name.startsWith('node:') && !process.getBuiltinModule(name));
 
     expect(foreign).toEqual([]);
+    // What undici's own entry would load besides its clients, at every start that asks anything.
+    expect(Object.keys(metafile.inputs)).toContain('node_modules/undici/lib/dispatcher/agent.js');
+    expect(Object.keys(metafile.inputs)).not.toContain('node_modules/undici/lib/web/fetch/index.js');
   });
 
   it('needs no library that a host with apt or dnf might lack', () => {

@@ -107,10 +107,12 @@ export function createHttp(
     const timer = setTimeout(() => limit.abort(timeIsOver()), limitMs);
     let status: number | undefined;
     try {
-      const { request } = await import('undici');
-      const asked = request(url, {
+      const { origin, pathname, search } = new URL(url);
+      const dispatcher = await dispatcherFor(url, options);
+      const asked = dispatcher.request({
+        origin,
+        path: `${pathname}${search}`,
         method,
-        dispatcher: await dispatcherFor(url, options),
         headers: { 'user-agent': userAgent, ...options.headers },
         ...('body' in options && options.body !== undefined ? { body: options.body } : {}),
         signal: limit.signal,
