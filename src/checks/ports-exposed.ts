@@ -51,12 +51,15 @@ function mayListen(audience: Audience, address: string, { config: { node } }: No
   return audience === 'cluster' || (audience === 'api' && node.api === 'cluster');
 }
 
+/** 192.168.128.0/17, which Linode shares between all customers of a data centre. */
+const sharedNetwork = /^192\.168\.(?:12[89]|1[3-9]\d|2\d\d)\./;
+
 /** The whole world, or at least every network that this node is in. */
 function isPublic(address: string, { facts }: NodeTarget): boolean {
   if (address === '0.0.0.0' || address === '::') return true;
+  if (sharedNetwork.test(address)) return true;
   const candidate = facts.candidates.find(known => known.address === address);
-  // Linode's private network is shared by all customers of a data centre.
-  if (candidate !== undefined) return candidate.kind === 'public' || candidate.kind === 'private';
+  if (candidate !== undefined) return candidate.kind === 'public';
   return /^[23][0-9a-f]{3}:/.test(address);
 }
 

@@ -6,8 +6,8 @@ import { recordedCredentials } from './cluster-credentials.ts';
 import type { CommandContext } from './command.ts';
 import { recordedConsulEnvironment } from './consul-environment.ts';
 
-/** The identity is recorded: the metadata service is asked for the networks' kinds only. */
-const metadataTimeoutMs = 500;
+/** Who this node is, and on which network, is recorded: the metadata service would tell nothing new, and may not be within reach. */
+const metadataTimeoutMs = 0;
 
 /** What this machine was bootstrapped as. Throws `not-bootstrapped`. */
 export async function recordedTarget(context: CommandContext): Promise<NodeTarget> {

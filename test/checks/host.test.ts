@@ -360,6 +360,13 @@ describe('ports-exposed', () => {
     expect(await onServer('ports-exposed', { files: { '/proc/net/tcp6': mapped } })).toMatchObject({ status: 'pass' });
   });
 
+  test('warns of an address on another network of the owner, which only strangers on 192.168.128.0/17 share', async () => {
+    // 192.168.127.9, 10.9.0.1
+    for (const socket of ['097FA8C0:2134', '0100090A:2134']) {
+      expect(await onServer('ports-exposed', listening(socket))).toMatchObject({ status: 'warn' });
+    }
+  });
+
   test('warns of an address that is neither public nor asked for', async () => {
     expect(await onServer('ports-exposed', listening('010011AC:2134'))).toMatchObject({
       status: 'warn',
