@@ -184,7 +184,10 @@ async function removeTorn(host: Host, before: number): Promise<void> {
 function mayPass(detail: string): boolean {
   if (/GPG|OpenPGP|No match for argument|Unable to find a match|conflicts with|nothing provides/i.test(detail))
     return false;
-  return /download|Curl error|No more mirrors|Librepo error|failed to lock/i.test(detail);
+  // Another dnf, such as a killed run has left, empties the cache that both of them use.
+  return /download|Curl error|No more mirrors|Librepo error|failed to lock|No such file.*\/var\/cache\/dnf/i.test(
+    detail,
+  );
 }
 
 async function runUnlocked(host: Host, argv: readonly string[], env?: Readonly<Record<string, string>>): Promise<void> {

@@ -83,12 +83,15 @@ describe('an installation', () => {
     expect(Object.keys(host.contents()).sort()).toEqual([...others, '/usr/bin/ctr'].sort());
   });
 
-  test('tries again when a download fails', async () => {
+  test.each([
+    ['a download fails', 'Error: Error downloading packages:\n  Curl error (28): Timeout was reached\n'],
+    [
+      'another dnf empties the cache',
+      "[Errno 2] No such file or directory: '/var/cache/dnf/hashicorp-1/packages/x.rpm'\n",
+    ],
+  ])('tries again when %s', async (_, stderr) => {
     let asked = 0;
-    const lost = {
-      exitCode: 1,
-      stderr: 'Error: Error downloading packages:\n  Curl error (28): Timeout was reached\n',
-    };
+    const lost = { exitCode: 1, stderr };
     const host = dnfHost({ [install('nomad-2.0.5-1')]: () => (asked++ < 2 ? lost : {}) });
     await manager.install(host, nomad);
     expect(host.log).toHaveLength(3);

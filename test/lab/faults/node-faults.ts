@@ -74,7 +74,7 @@ export const nodeFaults: readonly BootstrapFault[] = [
     title: 'another dnf is at work for 8 s',
     spec: redhat,
     // dnf 4 takes the process of whose number is in there for the dnf that holds the lock.
-    inject: script('sleep 12 & printf %s $! >/var/cache/dnf/metadata_lock.pid'),
+    inject: script('sleep 12 >/dev/null 2>&1 & printf %s $! >/var/cache/dnf/metadata_lock.pid'),
     expect: survived(/dnf: Waiting for process with pid \d+/),
   },
   {
