@@ -46,6 +46,7 @@ const basics = [
   'mv',
   'rm',
   'sha256sum',
+  'tee',
   'sleep',
   'stat',
   'uname',
@@ -158,7 +159,7 @@ describe.skipIf(obstacles.length > 0)('install.sh', () => {
 
   it("does with busybox's programs for all but the download", async () => {
     const applet = (name: string) => [name, `#!/bin/busybox sh\nexec busybox ${name} "$@"\n`] as const;
-    const names = ['xz', 'sha256sum', 'mktemp', 'cut', 'uname', 'id', 'mv', 'rm', 'mkdir', 'chmod'];
+    const names = ['xz', 'sha256sum', 'tee', 'mktemp', 'cut', 'uname', 'id', 'mv', 'rm', 'mkdir', 'chmod'];
     const outcome = await run({
       shell: ['busybox', 'sh'],
       programs: ['busybox', 'cat', 'curl'],
