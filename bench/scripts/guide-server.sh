@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The guide's nomad-server-setup.sh for a cluster of one: NUMBER COUNT REGION ADDRESS. The guide counts VLAN addresses up
-# from 10.8.0.1; here the address is given.
+# The guide's nomad-server-setup.sh for a cluster of one: NUMBER COUNT REGION ADDRESS. Changed: the guide counts VLAN addresses up
+# from 10.8.0.1, here the address is given; and `advertise`, as one of the derivatives has it. Without, Nomad advertises Docker's
+# bridge (172.17.0.1), and no client of another node ever finds it.
 cat >/etc/consul.d/consul.hcl <<END
 datacenter = "dc-$3"
 data_dir = "/opt/consul"
@@ -30,6 +31,12 @@ datacenter = "dc-$3"
 data_dir = "/opt/nomad/data"
 bind_addr = "0.0.0.0"
 name = "nomad-server-$1"
+
+advertise {
+  http = "$4"
+  rpc = "$4"
+  serf = "$4"
+}
 
 server {
   enabled = true
