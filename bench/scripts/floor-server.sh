@@ -18,6 +18,9 @@ bind_addr = "$1"
 addresses {
   http = "127.0.0.1"
 }
+advertise {
+  http = "$1"
+}
 server {
   enabled = true
   bootstrap_expect = 1
