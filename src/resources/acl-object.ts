@@ -70,8 +70,19 @@ async function make(host: Host, api: AclApi, object: AclObject): Promise<void> {
   }
 }
 
+/** A GET of the agent's API that an election passes by: other servers may be restarting just now, the leader among them. */
+export async function ask(host: HostReader, api: AclApi, path: string): Promise<HttpResponse> {
+  const deadline = host.now().getTime() + defaultPatienceSeconds * 1000;
+  for (;;) {
+    const response = await host.request(`${api.url}${path}`, { ...api.options, timeoutMs: 15_000 });
+    const passing = response.status >= 500 || response.status === 429;
+    if (!passing || host.now().getTime() > deadline) return response;
+    await host.sleep(pauseMs);
+  }
+}
+
 async function read(host: HostReader, api: AclApi, { path, find }: AclObject): Promise<unknown> {
-  const response = await host.request(`${api.url}${path}`, { ...api.options, timeoutMs: 15_000 });
+  const response = await ask(host, api, path);
   if (response.status === 404 || response.status === 403) return undefined;
   const text = textOf(response);
   if (response.status !== 200) {

@@ -1,6 +1,6 @@
 import { BootstrapError } from '../core/errors.ts';
 import type { HostReader, Resource } from '../core/types.ts';
-import type { AclApi } from './acl-object.ts';
+import { type AclApi, ask } from './acl-object.ts';
 
 /**
  * Nomad's access control, taken over with the cluster's own management token, once, by whichever server comes first. Throws
@@ -8,7 +8,7 @@ import type { AclApi } from './acl-object.ts';
  */
 export function nomadAclBootstrap(api: AclApi, secretId: string): Resource {
   async function isOurs(host: HostReader): Promise<boolean> {
-    const response = await host.request(`${api.url}/v1/acl/token/self`, { ...api.options, timeoutMs: 15_000 });
+    const response = await ask(host, api, '/v1/acl/token/self');
     if (response.status !== 200) return false;
     const { Type } = JSON.parse(new TextDecoder().decode(response.body)) as { Type?: string };
     return Type === 'management';
