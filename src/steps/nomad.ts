@@ -8,7 +8,7 @@ import { eligibility } from '../resources/eligibility.ts';
 import type { DesiredFile } from '../resources/file.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
 import { treeOwner } from '../resources/tree-owner.ts';
-import { isNode, type NodeTarget, type Target } from '../target.ts';
+import { isNode, isSecure, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
 import { consulServers } from './peers.ts';
 import { serversTurn } from './servers-turn.ts';
@@ -50,6 +50,7 @@ export function nomadAgent(target: NodeTarget): AgentSpec {
       },
       dropIn('10-nomad-bootstrap.conf'),
       ...(target.config.node.runsClient ? [] : [dropIn('20-server-user.conf')]),
+      ...(isSecure(target) && target.config.node.runsClient ? [dropIn('30-no-metadata.conf')] : []),
     ],
     // The package's own: another installation may come first on the PATH.
     validate: ['/usr/bin/nomad', 'config', 'validate'],
