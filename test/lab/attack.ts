@@ -61,10 +61,15 @@ async function attackAll(world: World, words: string): Promise<number> {
     }),
   );
   const open: string[] = [];
+  let unforeseen = 0;
   for (const { what, attempt, gain, position } of remains.filter(remainder => remainder.what.includes(words))) {
     const seen = await attempt(world).catch((error: Error) => `not tried: ${error.message}`);
     const possible = gain.test(seen);
     say(`${possible ? 'possible' : 'NOT AS FORESEEN'}: ${what}: ${brief(seen)}`);
+    if (!possible) {
+      unforeseen += 1;
+      say(`  ${seen}`);
+    }
     open.push(`| ${positions[position]} | ${what} | ${possible ? 'possible' : `not as foreseen: ${brief(seen)}`} |`);
   }
 
@@ -82,7 +87,7 @@ async function attackAll(world: World, words: string): Promise<number> {
     `controls: ${results.length - uncontrolled} made, ${results.filter(({ control }) => control?.succeeded === false).length} without success`,
   );
   say(lastLine);
-  return bad.length === 0 ? 0 : 1;
+  return bad.length === 0 && unforeseen === 0 ? 0 : 1;
 }
 
 /** Things that are worth stealing. */
@@ -126,7 +131,12 @@ function brief(text: string): string {
   const plain = line
     .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, 'ID')
     .replaceAll(/[0-9A-F]{12,}:error:[0-9A-F]+:SSL routines:[^:]*:([^:]+):\S*/g, '$1')
-    .replaceAll(/ after \d+ ms| \(exit \d+\)|; events:.*/g, '')
+    .replaceAll(/ after \d+ (?:ms|milliseconds)| \(exit \d+\)|(?:rpc error making call: )+|; Content-Type:.*/g, '')
+    .replaceAll(
+      /(?:events: |; )?(?:Task (?:received|started) by client|Building Task Directory|Exit Code: 0|Policy allows no restarts|Client is downloading artifacts)/g,
+      '',
+    )
+    .replaceAll(/Failed to create container configuration for image "[^"]*" \("[^"]*"\): |^[; ]+/g, '')
     .replaceAll(/[|`]/g, ' ');
   return plain.length > 110 ? `${plain.slice(0, 107)}...` : plain;
 }

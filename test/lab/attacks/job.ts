@@ -2,10 +2,13 @@ import type { ExecOptions, LabNode } from '../lab.ts';
 import type { Attack } from './attack.ts';
 import { asOperator, imageWithCurl, runJob, say, type World } from './world.ts';
 
+/** A batch job of one task called `t`. */
 interface Task {
   readonly driver: 'exec' | 'raw_exec' | 'docker';
   readonly script: string;
   readonly user?: string;
+  /** The client to run on. Default: the one with the exec driver, or any. */
+  readonly on?: string;
   /** More of the driver's configuration, of the task, of the group. */
   readonly config?: string;
   readonly task?: string;
@@ -14,12 +17,13 @@ interface Task {
 
 let count = 0;
 
-function jobOf({ driver, script, user, config = '', task = '', group = '' }: Task): string {
+export function jobOf({ driver, script, user, on, config = '', task = '', group = '' }: Task): string {
   count += 1;
   const image = driver === 'docker' ? `image = "${imageWithCurl}"` : '';
   return `job "attack-${count}" {
   type        = "batch"
   datacenters = ["*"]
+  ${on === undefined ? '' : `constraint {\n attribute = "\${node.unique.name}"\n value = "${on}"\n}`}
   group "g" {
     reschedule {
       attempts  = 0
@@ -35,8 +39,8 @@ function jobOf({ driver, script, user, config = '', task = '', group = '' }: Tas
       ${user === undefined ? '' : `user = "${user}"`}
       config {
         ${image}
-        command = "/bin/sh"
-        args    = ["-c", ${hclText(driver === 'docker' ? `${script}; sleep 1` : script)}]
+        command = "/usr/bin/sh"
+        args    = ["-c", ${JSON.stringify(driver === 'docker' ? `${script}; sleep 1` : script)}]
         ${config}
       }
       ${task}
@@ -48,11 +52,6 @@ function jobOf({ driver, script, user, config = '', task = '', group = '' }: Tas
   }
 }
 `;
-}
-
-/** Nomad reads templates in texts. */
-function hclText(text: string): string {
-  return JSON.stringify(text).replaceAll(/[$%](?=\{)/g, sign => sign + sign);
 }
 
 type After = (place: { node: LabNode; options: ExecOptions; host: LabNode }) => (allocation: string) => Promise<string>;
@@ -78,8 +77,9 @@ function job(what: string, task: Task, refusal: RegExp, gain: RegExp, after?: Af
 
 const missing = /No such file|can't open|cannot open|nonexistent|not found|Permission denied|can't create/i;
 const metadata = 'http://169.254.169.254/v1/token';
-const ask = `curl -sS -m 3 -X PUT -H 'Metadata-Token-Expiry-Seconds: 60' -w ' HTTP %{http_code}' ${metadata} 2>&1`;
-const metadataAnswer = /HTTP 200/;
+/** The metadata service's token, without which it tells nothing. */
+export const askForToken = `curl -sS -i -m 3 -X PUT -H 'Metadata-Token-Expiry-Seconds: 60' ${metadata} 2>&1`;
+const metadataAnswer = /^HTTP\/1\.\d 200/;
 const noMetadata = /timed out|timeout/i;
 
 /** The metadata service from a job; root on the host is the control. */
@@ -87,10 +87,10 @@ function askMetadata(what: string, task: Omit<Task, 'script'>): Attack {
   return {
     position: 'job',
     what,
-    attempt: w => runJob(w.server, asOperator(w), jobOf({ ...task, script: `${ask} || true` })),
+    attempt: w => runJob(w.server, asOperator(w), jobOf({ ...task, script: `${askForToken} || true` })),
     refusal: noMetadata,
     gain: metadataAnswer,
-    control: { how: 'root on the host', attempt: w => say(w.client, ['sh', '-c', ask]) },
+    control: { how: 'root on the host', attempt: w => say(w.client, ['sh', '-c', askForToken]) },
   };
 }
 
@@ -294,9 +294,9 @@ export const asAJob: readonly Attack[] = [
         driver: 'docker',
         config: 'pid_mode = "host"',
         script:
-          'for pid in /proc/[0-9]*; do cat $pid/environ $pid/root/etc/nomad.d/nomad.env; done 2>&1 | tr "\\0" "\\n" | grep -E "SECRET|TOKEN|ermission" | sed "s/.*ermission.*/cannot apply .pid_mode|Permission denied/" | sort | uniq -c',
+          'for pid in /proc/[0-9]*; do cat $pid/environ $pid/root/etc/nomad.d/nomad.env; done 2>&1 | tr "\\0" "\\n" | grep -E "SECRET|TOKEN|ermission" | sed "s/.*ermission.*/Permission denied/" | sort | uniq -c',
       },
-      /Permission denied/,
+      /cannot apply .pid_mode/,
       /SECRET_OF/,
     ),
   ),
@@ -308,29 +308,35 @@ export const asAJob: readonly Attack[] = [
   }),
   {
     position: 'job',
-    what: 'have the agent ask the metadata service for a task (artifact)',
+    what: 'have the agent, which is root, ask the metadata service for a task (artifact)',
     attempt: w =>
       runJob(
         w.server,
         asOperator(w),
-        jobOf({ driver: 'exec', script: 'cat local/*', task: `artifact {\n source = "${metadata}?archive=false"\n}` }),
+        jobOf({
+          driver: 'docker',
+          on: 'client2',
+          script: 'true',
+          task: `artifact {\n source = "${metadata}?archive=false"\n}`,
+        }),
       ),
-    refusal: /timed? ?out|deadline|i\/o timeout|connection refused/i,
-    gain: /40[0-9]|bad response code/,
+    // Every answer counts, and this one says that a token must be asked for in another way.
+    refusal: /failed to download(?!.*bad response code)/s,
+    gain: /bad response code: 405/,
     control: {
       how: 'root on the host',
-      attempt: w => say(w.client, ['curl', '-sS', '-m', '3', '-w', 'HTTP/1 %{http_code} bad response code', metadata]),
+      attempt: w => say(w.client, ['curl', '-sS', '-m', '3', '-w', 'bad response code: %{http_code}', metadata]),
     },
   },
   {
     position: 'job',
     what: "use Nomad's API from a task with the task's own identity",
-    attempt: w => taskApi(w, '/v1/jobs'),
-    refusal: /HTTP 403|^\[\]|HTTP 200$/,
-    gain: /"ID"/,
+    attempt: w => taskApi(w, '/v1/acl/tokens'),
+    refusal: /HTTP\/1\.1 403/,
+    gain: /"AccessorID"/,
     control: {
       how: 'the management token',
-      attempt: w => taskApi(w, '/v1/jobs', w.secrets.credentials.nomadManagement.reveal()),
+      attempt: w => taskApi(w, '/v1/acl/tokens', w.secrets.credentials.nomadManagement.reveal()),
     },
   },
   {
@@ -343,11 +349,11 @@ export const asAJob: readonly Attack[] = [
         jobOf({
           driver: 'exec',
           script:
-            "for url in 4646/v1/jobs 4646/v1/agent/self 8500/v1/kv/attack?raw 8500/v1/agent/self; do curl -s -o /dev/null -w 'HTTP %{http_code}\\n' http://127.0.0.1:$url; done",
+            'for url in 4646/v1/jobs 4646/v1/agent/self 8500/v1/kv/attack?raw 8500/v1/agent/self; do curl -s -o /dev/null -D - http://127.0.0.1:$url | sed -n 1p; done',
         }),
       ),
-    refusal: /^(HTTP 403\s+){4}/,
-    gain: /HTTP 200/,
+    refusal: /^(HTTP\/1\.1 403 Forbidden\s+){4}/,
+    gain: /HTTP\/1\.1 200/,
     control: {
       how: 'a careless cluster',
       attempt: ({ intruder }) =>
@@ -357,7 +363,7 @@ export const asAJob: readonly Attack[] = [
           jobOf({
             driver: 'exec',
             script:
-              "for url in 4646/v1/jobs 4646/v1/agent/self 8500/v1/kv/attack?raw 8500/v1/agent/self; do curl -s -o /dev/null -w 'HTTP %{http_code}\\n' http://127.0.0.1:$url; done",
+              'for url in 4646/v1/jobs 4646/v1/agent/self 8500/v1/kv/attack?raw 8500/v1/agent/self; do curl -s -o /dev/null -D - http://127.0.0.1:$url | sed -n 1p; done',
           }),
         ),
     },
@@ -367,6 +373,6 @@ export const asAJob: readonly Attack[] = [
 /** Asks Nomad's API over the socket that every task has, with the task's identity or another token. */
 function taskApi(w: World, path: string, token?: string): Promise<string> {
   const header = token === undefined ? '$NOMAD_TOKEN' : token;
-  const script = `curl -s --unix-socket $NOMAD_SECRETS_DIR/api.sock -w '\\nHTTP %{http_code}' -H "X-Nomad-Token: ${header}" http://localhost${path}`;
+  const script = `curl -s --unix-socket $NOMAD_SECRETS_DIR/api.sock -i -H "X-Nomad-Token: ${header}" http://localhost${path}`;
   return runJob(w.server, asOperator(w), jobOf({ driver: 'exec', script, task: 'identity {\n env = true\n}' }));
 }

@@ -271,7 +271,7 @@ export const fromTheNetwork: readonly Attack[] = [
         port: consul.port,
         tls: bytes.consul.insecureTls,
         method: 'AutoConfig.InitialConfiguration',
-        body: { Datacenter: 'dc1', Node: 'stranger', JWT: 'x' },
+        body: '\n\u0003dc1\u0012\bstranger"\u0001x',
       }),
     refusal: /auto.?config is disabled/i,
     gain: answered,

