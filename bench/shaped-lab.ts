@@ -97,7 +97,7 @@ async function startWatcher(lab: Lab, node: LabNode, events: readonly string[]) 
   const script = path.join(import.meta.dirname, 'watch.ts');
   const watch = [process.execPath, script, ...events];
   const [program = '', ...rest] = inNamespace(nodeNamespace(lab.id, node.name), watch);
-  const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program, rest, { stdio: ['pipe', 'pipe', 'inherit'] });
   const begun = Promise.withResolvers<void>();
   const all = Promise.withResolvers<typeof times>();
   createInterface({ input: child.stdout }).on('line', text => {

@@ -52,6 +52,8 @@ async function hasHappened(event: string): Promise<boolean> {
   }
 }
 
+// Whoever started it holds the other end: without them there is nobody to tell.
+process.stdin.on('end', () => process.exit(1)).resume();
 process.stdout.write(`${JSON.stringify({ event: 'watching', at: Date.now() })}\n`);
 await Promise.all(
   process.argv.slice(2).map(async event => {
@@ -59,3 +61,4 @@ await Promise.all(
     process.stdout.write(`${JSON.stringify({ event, at: Date.now() })}\n`);
   }),
 );
+process.stdin.destroy();
