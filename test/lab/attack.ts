@@ -14,6 +14,7 @@ const manual = path.join(project, 'docs/security.md');
 const markers = { begin: '<!-- attacks: begin -->', end: '<!-- attacks: end -->' };
 const attacks: readonly Attack[] = [...fromTheNetwork, ...withAClient, ...asAJob];
 const atOnce = 4;
+const controlAttempts = 3;
 
 interface Result {
   readonly attack: Attack;
@@ -117,7 +118,11 @@ async function judged(world: World, attack: Attack): Promise<Result> {
   const seen = await attemptSafely(attempt);
   const verdict = gain.test(seen) ? 'SUCCEEDED' : refusal.test(seen) ? 'refused' : 'NOT AS FORESEEN';
   if (control === undefined) return { attack, verdict, seen };
-  const there = await attemptSafely(control.attempt);
+  // That it can succeed is all that a control says: a busy machine may break a connection.
+  let there = '';
+  for (let tried = 0; tried < controlAttempts && !gain.test(there); tried += 1) {
+    there = await attemptSafely(control.attempt);
+  }
   return { attack, verdict, seen, control: { succeeded: gain.test(there), seen: there } };
 }
 
