@@ -143,8 +143,9 @@ export function packages(
           const there = await manager.present(target, names);
           const missing = pending.filter(({ name }) => !there.includes(name));
           const differing = pending.filter(({ name }) => there.includes(name));
-          if (missing.length > 0) await manager.install(target, missing);
+          // Those that are there first: apt brings a half-unpacked one along with any other transaction, in its newest version.
           if (differing.length > 0) await exchangeJudged(target, manager, differing, installed, exchange);
+          if (missing.length > 0) await manager.install(target, missing);
         },
       };
     },

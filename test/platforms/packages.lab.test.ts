@@ -87,6 +87,10 @@ describe.skipIf(reason !== undefined)('packages on real nodes', () => {
 
     expect(second.exitCode, JSON.stringify(ending(second))).toBe(0);
     expect((await node.exec(['dpkg', '--audit'])).stdout).toBe('');
+    expect([await version(node, 'nomad'), await version(node, 'consul')]).toEqual([
+      `${lab.mirror.offer.nomad.real}-1`,
+      `${lab.mirror.offer.consul.real}-1`,
+    ]);
   });
 
   test('an upgrade of the system leaves both agents alone, one that is asked for does not', async () => {
