@@ -5,7 +5,17 @@
 import { BootstrapError } from './errors.ts';
 import type { Journal } from './journal.ts';
 import { readOnce } from './read-once.ts';
-import type { AnnouncedChange, Change, Host, HostReader, Reporter, Resource, ResourceId, Step } from './types.ts';
+import type {
+  AnnouncedChange,
+  Change,
+  Course,
+  Host,
+  HostReader,
+  Reporter,
+  Resource,
+  ResourceId,
+  Step,
+} from './types.ts';
 
 export interface ConvergeOptions<T> {
   readonly steps: readonly Step<T>[];
@@ -33,15 +43,15 @@ export async function planAll<T>(
   target: T,
   host: HostReader,
 ): Promise<readonly AnnouncedChange[]> {
-  return (await isAsWanted(steps, target, host)) ? [] : planInOrder(steps, target, host);
+  const reader = readOnce(host);
+  return (await isAsWanted(steps, target, reader)) ? [] : planInOrder(steps, target, reader);
 }
 
 /** Whether no resource wants a change. A failure is left to the planning in order, which names the first. */
 async function isAsWanted<T>(steps: readonly Step<T>[], target: T, host: HostReader): Promise<boolean> {
-  const reader = readOnce(host);
   try {
     const resources = steps.flatMap(step => resourcesOf(step, target));
-    const changes = await Promise.all(resources.map(resource => resource.plan(reader, new Set())));
+    const changes = await Promise.all(resources.map(resource => resource.plan(host, new Set())));
     return changes.every(change => change === undefined);
   } catch {
     return false;
@@ -83,13 +93,12 @@ export async function converge<T>(options: ConvergeOptions<T>): Promise<Converge
   const satisfied: ResourceId[] = [];
   const failures: unknown[] = [];
   const running = new Map<string, Promise<void>>();
+  const parts = new Map<string, PromiseWithResolvers<void>>();
   const announcedIds = new Set(announced.map(change => change.id));
 
   for (const [index, step] of steps.entries()) {
-    const predecessors = (step.after ?? steps.slice(Math.max(0, index - 1), index).map(({ id }) => id)).flatMap(
-      id => running.get(id) ?? [],
-    );
-    running.set(step.id, runStep(step, predecessors));
+    const predecessors = step.after ?? steps.slice(Math.max(0, index - 1), index).map(({ id }) => id);
+    running.set(step.id, runStep(step, predecessors.map(endOf)));
   }
   await Promise.all(running.values());
   if (failures.length > 0) throw failures[0];
@@ -119,9 +128,25 @@ export async function converge<T>(options: ConvergeOptions<T>): Promise<Converge
     }
   }
 
-  async function ended(id: string): Promise<void> {
-    await running.get(id);
-    if (failures.length > 0) throw failures[0];
+  function courseOf(step: Step<T>): Course {
+    return {
+      async ended(what) {
+        await endOf(what);
+        if (failures.length > 0) throw failures[0];
+      },
+      endPart: part => partOf(`${step.id}/${part}`).resolve(),
+    };
+  }
+
+  async function endOf(what: string): Promise<void> {
+    const [id = ''] = what.split('/');
+    await Promise.race([running.get(id), ...(id === what ? [] : [partOf(what).promise])]);
+  }
+
+  function partOf(what: string): PromiseWithResolvers<void> {
+    const part = parts.get(what) ?? Promise.withResolvers<void>();
+    parts.set(what, part);
+    return part;
   }
 
   async function bringAbout(step: Step<T>, resource: Resource): Promise<void> {
@@ -146,7 +171,7 @@ export async function converge<T>(options: ConvergeOptions<T>): Promise<Converge
     const startedAt = host.now().getTime();
     reporter.report({ type: 'change-started', id: resource.id, step: step.id, summary: change.summary });
     const entry = await options.journal.begin(resource.id, change.undo);
-    await change.apply(host, ended);
+    await change.apply(host, courseOf(step));
     const leftOver = await resource.plan(host, new Set());
     if (leftOver !== undefined) {
       throw new BootstrapError('not-converged', `${resource.id} was changed, and still wants to: ${leftOver.summary}`, {

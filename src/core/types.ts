@@ -213,11 +213,19 @@ export interface Change {
   /** Unified diff or a short listing, secrets redacted. */
   readonly diff?: string;
   readonly undo: Undo;
+  /** Returns only when its effect can be read. Without a `course` there is no run that it is a part of. */
+  apply(host: Host, course?: Course): Promise<void>;
+}
+
+/** What a change that is being made may know of the run around it. */
+export interface Course {
   /**
-   * Returns only when its effect can be read. What can be got ready at once, but has to take effect after another step of the
-   * run, waits for it by `ended` (absent: there is no run), which throws when something has failed in the meantime.
+   * Waits for the end of a step, or of a part of it that it tells of (`packages/downloads`): what can be got ready at once may have
+   * to take effect after another. Throws when something has failed in the meantime.
    */
-  apply(host: Host, ended?: (step: string) => Promise<void>): Promise<void>;
+  ended(what: string): Promise<void>;
+  /** Tells that a part of the step at hand has ended; its end does the same. */
+  endPart(part: string): void;
 }
 
 /** One idempotent piece of state. */
@@ -235,7 +243,7 @@ export interface Step<T> {
   readonly id: string;
   /** A noun phrase for the state it makes: "Kernel features for bridge networking". */
   readonly title: string;
-  /** Ids of the steps that must have ended first. Default: the step before it in the list. */
+  /** The steps that must have ended first, or parts of them ({@link Course}). Default: the step before it in the list. */
   readonly after?: readonly string[];
   appliesTo?(target: T): boolean;
   resources(target: T): readonly Resource[];

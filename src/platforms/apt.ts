@@ -2,18 +2,19 @@ import { readDpkgPackages } from '../core/dpkg-status.ts';
 import { BootstrapError } from '../core/errors.ts';
 import type { Host, HostReader, Path } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
-import type { PackageManager, Removal } from '../resources/packages.ts';
+import type { InstallationPart, PackageManager, Removal } from '../resources/packages.ts';
 import { describeHolder, waitForPackageLock } from './package-lock.ts';
 import { isOfThisMachine, transactionFailure } from './transaction-failure.ts';
 
-/** Files that apt and dpkg lock in a transaction. */
-const transactionLocks: readonly Path[] = [
+/** What apt-get locks in a refresh. */
+const listsLock: Path = '/var/lib/apt/lists/lock';
+/** What apt-get and dpkg lock at all. */
+const lockFiles: readonly Path[] = [
   '/var/lib/dpkg/lock-frontend',
   '/var/lib/dpkg/lock',
   '/var/cache/apt/archives/lock',
+  listsLock,
 ];
-/** And in a refresh. */
-const lockFiles: readonly Path[] = [...transactionLocks, '/var/lib/apt/lists/lock'];
 
 /** First boots keep apt busy for minutes (unattended-upgrades, apt-daily, cloud-init). */
 const lockDeadlineSeconds = 600;
@@ -42,7 +43,8 @@ const ordinary: Transaction = { options: [], env: {} };
 const keepConfiguration = ['--force-confdef', '--force-confold'];
 
 /** Reading without the caches that apt-get otherwise writes even when it only simulates. */
-const readOnly = ['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache=', '-o', 'Debug::NoLocking=true'];
+const withoutCaches = ['-o', 'Dir::Cache::pkgcache=', '-o', 'Dir::Cache::srcpkgcache='];
+const readOnly = [...withoutCaches, '-o', 'Debug::NoLocking=true'];
 
 /**
  * Debian's package manager. `sources` are the source files that this program writes, HashiCorp's first: when other repositories
@@ -55,7 +57,7 @@ export function apt(sources: readonly Path[]): PackageManager {
     unpacked: (host, names) => inState(host, names, unpackedStates),
     all,
     held,
-    install: (host, packages) => install(host, packages, sources),
+    install: (host, packages, endPart) => install(host, packages, sources, ordinary, endPart),
     exchange: (host, packages, direction) => install(host, packages, sources, direction === 'back' ? inertBack : inert),
     removal,
     present,
@@ -125,7 +127,8 @@ async function install(
   host: Host,
   packages: readonly PackageVersion[],
   sources: readonly Path[],
-  { options, env }: Transaction = ordinary,
+  { options, env }: Transaction,
+  endPart?: (part: InstallationPart) => void,
 ): Promise<void> {
   const heldNames = await held(
     host,
@@ -143,18 +146,38 @@ async function install(
   const label = ({ name, version }: PackageVersion) => (version === undefined ? name : `${name}=${version}`);
   // Versions are told of HashiCorp's packages alone.
   const ours = packages.filter(({ version }) => version !== undefined).map(label);
+  const others = packages.filter(({ version }) => version === undefined).map(label);
+  const [hashicorp = ''] = sources;
   // What those depend on is on every machine, as a rule.
-  let oursAlone = ours.length === packages.length;
+  let oursAlone = others.length === 0;
 
   await heal(host, env);
-  if (ours.length > 0) await refreshOurs(host, oursAlone ? sources : sources.slice(0, 1));
+  if (ours.length > 0) await refreshOurs(host, [hashicorp]);
   for (let attempt = 1; ; attempt += 1) {
-    if (!oursAlone) {
-      const ahead = attempt === 1 && ours.length > 0 ? [...transaction, '--download-only', ...ours] : undefined;
-      await together([refresh(host, sources), ahead && downloadAhead(host, ahead)]);
+    if (!oursAlone && attempt === 1 && ours.length > 0) {
+      // One is unpacked while the other is downloaded.
+      await together([
+        ahead(async () => {
+          await runUnlocked(host, [...transaction, ...from(hashicorp), ...ours], env);
+          endPart?.('pinned');
+        }),
+        ahead(async () => {
+          await refresh(host, sources, [listsLock]);
+          // The other one holds locks that this does not need.
+          await runUnlocked(
+            host,
+            [...transaction, '--download-only', '-o', 'Debug::NoLocking=true', ...others],
+            {},
+            [],
+          );
+          endPart?.('downloads');
+        }),
+      ]);
+    } else if (!oursAlone) {
+      await refresh(host, sources);
     }
     try {
-      await runUnlocked(host, [...transaction, ...packages.map(label)], env);
+      await runUnlocked(host, [...transaction, ...(oursAlone ? from(hashicorp) : []), ...packages.map(label)], env);
       // Installing a held package by its name takes its hold away.
       if (heldNames.size > 0) await host.run(['apt-mark', 'hold', ...heldNames]);
       return;
@@ -162,39 +185,45 @@ async function install(
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
       const detail = error.detail ?? '';
       const final = isOfThisMachine(detail);
-      if (oursAlone && !final && /unmet dependencies|Failed to fetch|Unable to fetch/.test(detail)) {
+      if (oursAlone && !final && (unmet.test(detail) || unfetched.test(detail))) {
         oursAlone = false;
         continue;
       }
-      const transient = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not found|Unable to locate package/;
       const damaged = damagedIndexes(detail);
       for (const path of damaged) await host.remove(path);
       if (damaged.length > 0 && attempt < attempts) {
         oursAlone = false;
         continue;
       }
-      if (!transient.test(detail) || final || attempt === attempts) {
-        throw transactionFailure('apt-get', 'apt-get could not install the packages', error);
-      }
+      if (!unfetched.test(detail) || final || attempt === attempts) throw notInstalled(error);
       await host.sleep(1000 * 2 ** (attempt - 1));
     }
   }
 }
 
-/**
- * Refreshing everything is the processor's work, mostly: the line is put to use meanwhile. What cannot be downloaded yet is
- * downloaded with the rest.
- */
-async function downloadAhead(host: Host, argv: readonly string[]): Promise<void> {
+/** apt-get lacks a package that other repositories may have. */
+const unmet = /unmet dependencies/;
+/** It lacks what a repository was to give: another attempt may get it. */
+const unfetched = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not found|Unable to locate package/;
+
+/** What goes wrong ahead of time for want of a package or an index is tried again once everything is there. */
+async function ahead(work: () => Promise<void>): Promise<void> {
   try {
-    await runUnlocked(host, argv, {}, transactionLocks);
+    await work();
   } catch (error) {
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
+    const detail = error.detail ?? '';
+    if (unmet.test(detail) || unfetched.test(detail) || damagedIndexes(detail).length > 0) return;
+    throw notInstalled(error);
   }
 }
 
+function notInstalled(error: BootstrapError): BootstrapError {
+  return transactionFailure('apt-get', 'apt-get could not install the packages', error);
+}
+
 /** Like Promise.all, but nothing still runs when it throws. */
-async function together(work: readonly (Promise<void> | undefined)[]): Promise<void> {
+async function together(work: readonly Promise<void>[]): Promise<void> {
   await Promise.allSettled(work);
   await Promise.all(work);
 }
@@ -227,33 +256,38 @@ const update = [
 ];
 
 /** Refreshes all indexes; when that fails because of a repository that is not ours, our own are enough. */
-async function refresh(host: Host, sources: readonly Path[], anew = false): Promise<void> {
+async function refresh(host: Host, sources: readonly Path[], locks = lockFiles, anew = false): Promise<void> {
   try {
-    await runUnlocked(host, update);
+    await runUnlocked(host, update, {}, locks);
     return;
   } catch (error) {
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
     const damaged = damagedIndexes(error.detail ?? '');
     for (const path of damaged) await host.remove(path);
-    if (damaged.length > 0 && !anew) return await refresh(host, sources, true);
+    if (damaged.length > 0 && !anew) return await refresh(host, sources, locks, true);
     if (isOfThisMachine(error.detail ?? '')) throw refreshFailed(error);
     // After Ctrl-C, which may be what ended it, nothing else is tried.
     await host.sleep(0);
   }
-  await refreshOurs(host, sources);
+  await refreshOurs(host, sources, locks);
 }
 
-async function refreshOurs(host: Host, sources: readonly Path[]): Promise<void> {
+/** Reading one source file alone takes a tenth of the time of reading all. The caches that all use are left to them. */
+function from(source: Path): readonly string[] {
+  return ['-o', `Dir::Etc::sourcelist=${source}`, '-o', 'Dir::Etc::sourceparts=-', ...withoutCaches];
+}
+
+async function refreshOurs(host: Host, sources: readonly Path[], locks = lockFiles): Promise<void> {
   for (const source of sources) {
     if ((await host.stat(source)) === undefined) continue;
-    await refreshOne(host, [...update, '-o', `Dir::Etc::sourcelist=${source}`, '-o', 'Dir::Etc::sourceparts=-']);
+    await refreshOne(host, [...update, ...from(source)], locks);
   }
 }
 
-async function refreshOne(host: Host, argv: readonly string[]): Promise<void> {
+async function refreshOne(host: Host, argv: readonly string[], locks: readonly Path[]): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await runUnlocked(host, argv);
+      await runUnlocked(host, argv, {}, locks);
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;

@@ -32,7 +32,11 @@ export function dnf(repository: { readonly id: string; readonly sourceFile: Path
       const excluded = excludedPackages(await host.readText(repository.sourceFile), repository.id);
       return new Set(names.filter(name => excluded.includes(name)));
     },
-    install: (host, packages) => install(host, packages, repository.id),
+    install(host, packages, endPart) {
+      // Nobody is to wait: when it has downloaded is not to be seen.
+      endPart?.('downloads');
+      return install(host, packages, repository.id);
+    },
     // `install` goes to exactly the version that is named, up or down. For the variable see apt.ts.
     exchange: (host, packages) => install(host, packages, repository.id, { SYSTEMD_OFFLINE: '1' }),
     removal,

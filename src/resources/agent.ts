@@ -23,8 +23,8 @@ export interface AgentSpec {
   readonly validate: readonly string[];
   /** Answers, whatever it says, as soon as the agent runs. Nomad holds most others back for 5 s while there is no leader. */
   readonly answersAt: string;
-  /** The step that must have ended before it starts. */
-  readonly startsAfter?: string;
+  /** The steps that must have ended before it starts. */
+  readonly startsAfter?: readonly string[];
   /** Throws `would-lose-quorum` when the running agent must not be restarted now. */
   readonly beforeRestart: (host: HostReader) => Promise<void>;
   /** Does what restarts the running agent when nobody else of its cluster is at it. Absent: at once. */
@@ -87,14 +87,14 @@ export function agent(spec: AgentSpec): Resource {
           enabled: state.enabled,
           active: running,
         },
-        async apply(target, ended) {
+        async apply(target, course) {
           // An agent that runs with what it should is only enabled.
           if (running && current) {
             await data?.apply(target);
             return enable(target, spec);
           }
           const predecessor = async () => {
-            if (spec.startsAfter !== undefined) await ended?.(spec.startsAfter);
+            for (const step of spec.startsAfter ?? []) await course?.ended(step);
           };
           const make = () => bringUp(target, spec, { digest, recordPath, predecessor });
           if (!wanted.includes('restart')) return make();

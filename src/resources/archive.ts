@@ -13,9 +13,10 @@ export interface ArchiveRecord {
 
 /**
  * The files of a pinned archive in `directory`, every byte as the archive has it. `record` holds their digests, from
- * which a later run knows without a download whether they are still so. Other files in the directory are left alone.
+ * which a later run knows without a download whether they are still so. Other files in the directory are left alone. The download
+ * lets `startsAfter` go first: a step, or a part of one.
  */
-export function archive(source: Pinned, directory: Path, record: Path): Resource {
+export function archive(source: Pinned, directory: Path, record: Path, startsAfter?: string): Resource {
   return {
     id: `archive:${directory}`,
     async plan(host) {
@@ -29,7 +30,10 @@ export function archive(source: Pinned, directory: Path, record: Path): Resource
           damaged.map(file => `${directory}/${file}: not as the archive has it\n`).join('') ||
           `sha256 ${source.sha256}\n`,
         undo: { kind: 'archive', directory, record },
-        apply: host => place(host, source, directory, record),
+        async apply(target, course) {
+          if (startsAfter !== undefined) await course?.ended(startsAfter);
+          await place(target, source, directory, record);
+        },
       };
     },
   };

@@ -16,10 +16,10 @@ export interface PackageManager {
   /** Which of `names` an upgrade of the system would leave alone. */
   held(host: HostReader, names: readonly string[]): Promise<ReadonlySet<string>>;
   /**
-   * Refreshes the indexes that are needed, then installs exactly `packages` in one transaction, without recommended packages,
-   * without a prompt and without removing anything. Waits for a busy package manager.
+   * Refreshes the indexes that are needed, then installs exactly `packages`, without recommended packages, without a prompt and
+   * without removing anything. Waits for a busy package manager. Tells of its parts, where they end before the whole.
    */
-  install(host: Host, packages: readonly PackageVersion[]): Promise<void>;
+  install(host: Host, packages: readonly PackageVersion[], endPart?: (part: InstallationPart) => void): Promise<void>;
   /**
    * Puts exactly `packages` in the place of other versions of them, as {@link install} does, but nothing is started, stopped or
    * restarted by their scripts: when an agent takes its new program into use is not theirs to say. Older ones only `back`.
@@ -42,6 +42,9 @@ export interface PackageManager {
     release(host: Host, names: readonly string[]): Promise<void>;
   };
 }
+
+/** `pinned`: the packages with a version are installed. `downloads`: nothing of weight is left to download. */
+export type InstallationPart = 'pinned' | 'downloads';
 
 /** What can be removed, and what cannot. */
 export interface Removal {
@@ -101,8 +104,8 @@ export interface Exchange {
 const plain: Exchange = { announce: () => [], prepare: async () => {}, judge: async () => {} };
 
 /**
- * All of `wanted`, brought by one transaction that contains only what is missing. Packages that are there in another version are
- * exchanged, and put back when their new programs are refused. Undo: kind `packages`.
+ * All of `wanted`, of which only what is missing is installed. Packages that are there in another version are exchanged, and put
+ * back when their new programs are refused. Its step has the parts of {@link InstallationPart}. Undo: kind `packages`.
  */
 export function packages(
   manager: PackageManager,
@@ -138,14 +141,14 @@ export function packages(
           ...(keys === undefined ? {} : { keys }),
           existing: await existingResidue(host, brought),
         } satisfies PackagesUndo,
-        async apply(target) {
+        async apply(target, course) {
           // Also one that a transaction that was cut off has half replaced.
           const there = await manager.present(target, names);
           const missing = pending.filter(({ name }) => !there.includes(name));
           const differing = pending.filter(({ name }) => there.includes(name));
           // Those that are there first: apt brings a half-unpacked one along with any other transaction, in its newest version.
           if (differing.length > 0) await exchangeJudged(target, manager, differing, installed, exchange);
-          if (missing.length > 0) await manager.install(target, missing);
+          if (missing.length > 0) await manager.install(target, missing, course?.endPart);
         },
       };
     },

@@ -9,7 +9,7 @@ export const cniDirectory = '/opt/cni/bin';
 /** Digests of the plug-ins that were unpacked. */
 export const cniRecord = '/var/lib/nomad-bootstrap/cni-plugins.json';
 
-/** A download that waits for nothing, since nothing else touches its folder. */
+/** Nothing else touches its folder. Its download comes last, while packages are unpacked: the line is the narrowest place of a fresh client. */
 export const cniPlugins: Step<Target> = {
   id: 'cni-plugins',
   title: 'CNI plug-ins',
@@ -19,6 +19,6 @@ export const cniPlugins: Step<Target> = {
     directory('/opt/cni', { mode: 0o755, owner: 'root:root' }),
     directory(cniDirectory, { mode: 0o755, owner: 'root:root' }),
     directory('/opt/cni/config', { mode: 0o755, owner: 'root:root' }),
-    archive(resolution.cni, cniDirectory, cniRecord),
+    archive(resolution.cni, cniDirectory, cniRecord, 'packages/downloads'),
   ],
 };

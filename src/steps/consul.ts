@@ -16,7 +16,7 @@ import { serversTurn } from './servers-turn.ts';
 export const consul: Step<Target> = {
   id: 'consul',
   title: 'Consul, configured and running',
-  after: ['packages', 'secrets', 'firewall'],
+  after: ['packages/pinned', 'secrets', 'firewall'],
   appliesTo: isNode,
   resources: target =>
     isNode(target)

@@ -16,7 +16,7 @@ import { serversTurn } from './servers-turn.ts';
 export const nomad: Step<Target> = {
   id: 'nomad',
   title: 'Nomad, configured and running',
-  after: ['packages', 'kernel', 'cni-plugins', 'docker', 'metadata-shield', 'secrets'],
+  after: ['packages/pinned', 'secrets'],
   appliesTo: isNode,
   resources: target =>
     isNode(target)
@@ -55,8 +55,8 @@ export function nomadAgent(target: NodeTarget): AgentSpec {
     // The package's own: another installation may come first on the PATH.
     validate: ['/usr/bin/nomad', 'config', 'validate'],
     answersAt: `${nomadApi}/v1/agent/self`,
-    // A client that finds no Consul when it starts looks for it again only a quarter of a minute later.
-    startsAfter: 'consul',
+    // A client that finds no Consul when it starts looks for it again only a quarter of a minute later; for the rest, later still.
+    startsAfter: ['consul', 'kernel', 'cni-plugins', 'docker', 'metadata-shield'],
     beforeRestart: host => quorumGuard('Nomad', nomadApi, target)(asThisNode(host, target)),
     ...serversTurn('Nomad', nomadApi, target),
   };

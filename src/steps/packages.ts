@@ -9,7 +9,7 @@ import { nomadAgent } from './nomad.ts';
 
 const agents = ['nomad', 'consul'];
 
-/** Both agents at their exact versions and what they need, in one transaction; the agents held against upgrades. */
+/** Both agents at their exact versions and what they need; the agents held against upgrades. */
 export const packages: Step<Target> = {
   id: 'packages',
   title: 'Packages of Nomad, Consul and what they need',

@@ -9,7 +9,7 @@ import { isSecure, isSecureServer, type SecureTarget, type Target } from '../tar
 export const secrets: Step<Target> = {
   id: 'secrets',
   title: "The cluster's token and certificates",
-  after: ['packages'],
+  after: ['packages/pinned'],
   appliesTo: isSecure,
   resources: target =>
     isSecure(target)

@@ -158,10 +158,10 @@ describe('a run', () => {
         return {
           summary: 'start nomad',
           undo: { kind: 'toy' },
-          async apply(_host, ended) {
+          async apply(_host, course) {
             all.push('ready');
             ready.resolve();
-            await ended?.('consul');
+            await course?.ended('consul');
             all.push('started');
           },
         };
@@ -175,6 +175,54 @@ describe('a run', () => {
     const done = all.filter(line => !line.startsWith('journal'));
     expect(done.slice().sort()).toEqual(trail.slice().sort());
     expect(done.at(-1)).toBe(first === 'ends' ? 'started' : 'ready');
+  });
+
+  it('lets a step start, and a change go on, when the part of another step that it waits for has ended', async () => {
+    const { trail: all, run, thing } = world();
+    const rest = Promise.withResolvers<void>();
+    const packages: Resource = {
+      id: 'packages',
+      async plan() {
+        if (all.includes('all packages')) return undefined;
+        return {
+          summary: 'install',
+          undo: { kind: 'toy' },
+          async apply(_host, course) {
+            course?.endPart('pinned');
+            await rest.promise;
+            all.push('all packages');
+          },
+        };
+      },
+    };
+    const plugins: Resource = {
+      id: 'plugins',
+      async plan() {
+        if (all.includes('plugins')) return undefined;
+        return {
+          summary: 'unpack',
+          undo: { kind: 'toy' },
+          async apply(_host, course) {
+            // Nobody ever tells of these: the end of the step is theirs as well.
+            await course?.ended('packages/downloads');
+            all.push('plugins');
+          },
+        };
+      },
+    };
+    const consul = thing('consul', async () => {
+      all.push('consul');
+      rest.resolve();
+    });
+
+    await run([
+      step('packages', [packages], []),
+      step('cni', [plugins], []),
+      step('consul', [consul], ['packages/pinned']),
+    ]);
+
+    const order = ['consul', 'all packages', 'plugins'];
+    expect(all.filter(line => order.includes(line))).toEqual(order);
   });
 
   it('lets what runs finish, starts nothing new and tells the first failure when a step fails', async () => {

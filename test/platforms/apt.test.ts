@@ -19,7 +19,8 @@ const environment = {
 };
 const network = '-o Acquire::Retries=3 -o DPkg::Lock::Timeout=60 -o Dpkg::Use-Pty=0';
 const update = `apt-get update -q -o APT::Update::Error-Mode=any -o Acquire::Languages=none -o APT::Get::List-Cleanup=0 ${network}`;
-const updateOurs = `${update} -o Dir::Etc::sourcelist=${ours} -o Dir::Etc::sourceparts=-`;
+const fromOurs = `-o Dir::Etc::sourcelist=${ours} -o Dir::Etc::sourceparts=- -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=`;
+const updateOurs = `${update} ${fromOurs}`;
 const install = (rest: string, changeHeld = '') =>
   `apt-get install -y -q --no-install-recommends --no-remove -o APT::Keep-Downloaded-Packages=false ${changeHeld}${network} ` +
   `-o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold ${rest}`;
@@ -37,6 +38,7 @@ function aptHost(commands: Readonly<Record<string, FixtureCommand>>, files: Fixt
       [locks]: {},
       [update]: {},
       [updateOurs]: {},
+      [installAhead]: {},
       [downloadAhead]: {},
       ...commands,
     },
@@ -60,9 +62,11 @@ const nomad = [{ name: 'nomad', version: '2.0.5-1' }];
 /** One that the distribution has is among them. */
 const mixed = [...nomad, { name: 'iptables' }];
 const installMixed = install('nomad=2.0.5-1 iptables');
-const downloadAhead = install('--download-only nomad=2.0.5-1');
-/** What comes before the first transaction of mixed packages. */
-const preparation = [updateOurs, update, downloadAhead];
+const installAhead = install(`${fromOurs} nomad=2.0.5-1`);
+const downloadAhead = install('--download-only -o Debug::NoLocking=true iptables');
+/** What comes before the transaction of mixed packages. */
+const begun = [updateOurs, installAhead, update];
+const preparation = [...begun, downloadAhead];
 
 describe('what is installed', () => {
   test('is what dpkg has configured, not what it has unpacked or removed', async () => {
@@ -103,16 +107,44 @@ describe('what is installed', () => {
 });
 
 describe('an installation', () => {
-  test('is one transaction, without recommended packages, prompts or removals; ours are downloaded during the refresh', async () => {
+  test('brings ours while it gets ready for the others, without recommended packages, prompts or removals', async () => {
     const host = aptHost({ [installMixed]: {} });
-    await manager.install(host, mixed);
+    const parts: string[] = [];
+    await manager.install(host, mixed, part => parts.push(`${part}: ${ran(host).at(-1)}`));
+    expect(parts).toEqual([`pinned: ${update}`, `downloads: ${downloadAhead}`]);
     expect(host.log).toEqual(
       [...preparation, installMixed].map(line => ({ kind: 'run', argv: line.split(' '), env: environment })),
     );
   });
 
+  test('tells what went wrong first, not what came of it', async () => {
+    const host = aptHost({
+      [installAhead]: {
+        exitCode: 100,
+        stderr: 'nomad: post-installation script failed\nE: Sub-process /usr/bin/dpkg\n',
+      },
+      [installMixed]: { exitCode: 100, stderr: 'E: dpkg was interrupted\n' },
+    });
+    await expect(manager.install(host, mixed)).rejects.toMatchObject({
+      code: 'packages-failed',
+      detail: expect.stringContaining('post-installation script failed'),
+    });
+    expect(ran(host)).toEqual(preparation);
+  });
+
+  test.each([
+    'E: Unable to correct problems.\n nomad : Depends: openssl but it is not installable\nE: unmet dependencies\n',
+    'E: Failed to fetch https://x/nomad.deb  404  Not Found\n',
+  ])('brings all at once where ours could not be brought first: %j', async stderr => {
+    const host = aptHost({ [installAhead]: { exitCode: 100, stderr }, [installMixed]: {} });
+    const parts: string[] = [];
+    await manager.install(host, mixed, part => parts.push(part));
+    expect(parts).toEqual(['downloads']);
+    expect(ran(host)).toEqual([...preparation, installMixed]);
+  });
+
   test('of packages from our own repositories alone refreshes no others', async () => {
-    const command = install('nomad=2.0.5-1');
+    const command = install(`${fromOurs} nomad=2.0.5-1`);
     const host = aptHost({ [command]: {} });
     await manager.install(host, nomad);
     expect(ran(host)).toEqual([updateOurs, command]);
@@ -122,14 +154,14 @@ describe('an installation', () => {
     'E: Unable to correct problems, you have held broken packages.\n nomad : Depends: openssl but it is not installable\nE: unmet dependencies\n',
     'E: Failed to fetch http://archive/openssl.deb  404  Not Found\n',
   ])('of such packages refreshes all when a dependency is missing: %j', async stderr => {
-    const command = install('nomad=2.0.5-1');
-    const host = aptHost({ [command]: inTurn({ exitCode: 100, stderr }, {}) });
+    const fromAll = install('nomad=2.0.5-1');
+    const host = aptHost({ [installAhead]: { exitCode: 100, stderr }, [fromAll]: {} });
     await manager.install(host, nomad);
-    expect(ran(host)).toEqual([updateOurs, command, update, command]);
+    expect(ran(host)).toEqual([updateOurs, installAhead, update, fromAll]);
   });
 
   test('of a held package holds it again', async () => {
-    const command = install('nomad=2.0.5-1', '--allow-change-held-packages ');
+    const command = install(`${fromOurs} nomad=2.0.5-1`, '--allow-change-held-packages ');
     const host = aptHost({
       'dpkg --get-selections nomad': { stdout: 'nomad\thold\n' },
       [command]: {},
@@ -140,13 +172,13 @@ describe('an installation', () => {
   });
 
   test('that exchanges versions never goes back unless it is told to', async () => {
-    const host = aptHost({ [install('nomad=2.0.5-1')]: {} });
+    const host = aptHost({ [install(`${fromOurs} nomad=2.0.5-1`)]: {} });
     await manager.exchange(host, nomad, 'forward');
-    expect(ran(host)).toEqual([updateOurs, install('nomad=2.0.5-1')]);
+    expect(ran(host)).toEqual([updateOurs, install(`${fromOurs} nomad=2.0.5-1`)]);
   });
 
   test('that puts a version back lets no script of its own restart anything', async () => {
-    const command = install('nomad=2.0.4-1', '--allow-change-held-packages --allow-downgrades ');
+    const command = install(`${fromOurs} nomad=2.0.4-1`, '--allow-change-held-packages --allow-downgrades ');
     const host = aptHost({
       'dpkg --get-selections nomad': { stdout: 'nomad\thold\n' },
       'dpkg --audit': { stdout: 'nomad: half-configured\n' },
@@ -162,7 +194,7 @@ describe('an installation', () => {
   });
 
   test('ends what an interrupted transaction left, before anything else', async () => {
-    const command = install('nomad=2.0.5-1');
+    const command = install(`${fromOurs} nomad=2.0.5-1`);
     const audit = aptHost({ 'dpkg --audit': { stdout: 'runc: half-installed\n' }, [heal]: {}, [command]: {} });
     await manager.install(audit, nomad);
     expect(ran(audit)[0]).toBe(heal);
@@ -178,7 +210,7 @@ describe('an installation', () => {
       [installMixed]: {},
     });
     await manager.install(host, mixed);
-    expect(ran(host)).toEqual([...preparation, updateOurs, installMixed]);
+    expect(ran(host)).toEqual([...begun, updateOurs, downloadAhead, installMixed]);
   });
 
   test('whose refresh was ended by a second Ctrl-C tries nothing else', async () => {
@@ -186,7 +218,7 @@ describe('an installation', () => {
     const interrupted = new BootstrapError('interrupted', 'interrupted', { hint: 'x' });
     const ending = { ...host, sleep: () => Promise.reject(interrupted) };
     await expect(manager.install(ending, mixed)).rejects.toBe(interrupted);
-    expect(ran(host)).toEqual(preparation);
+    expect(ran(host)).toEqual(begun);
   });
 
   test('tries again with fresh indexes when a download fails', async () => {
@@ -199,14 +231,14 @@ describe('an installation', () => {
 
   test('fetches downloaded indexes anew that apt cannot read', async () => {
     const lists = '/var/lib/apt/lists';
-    const command = install('nomad=2.0.5-1');
+    const fromAll = install('nomad=2.0.5-1');
     const stderr = `E: Unable to parse package file ${lists}/x_Packages (1)\nE: The package cache file is corrupted\n`;
     const host = aptHost(
-      { [command]: inTurn({ exitCode: 100, stderr }, {}) },
+      { [installAhead]: { exitCode: 100, stderr }, [fromAll]: {} },
       { [`${lists}/x_Packages`]: '@@', [`${lists}/y_Packages`]: 'Package: y\n' },
     );
     await manager.install(host, nomad);
-    expect(ran(host)).toEqual([updateOurs, command, 'remove', update, command]);
+    expect(ran(host)).toEqual([updateOurs, installAhead, 'remove', update, fromAll]);
     expect(host.contents()[`${lists}/x_Packages`]).toBeUndefined();
     expect(host.contents()[`${lists}/y_Packages`]).toBeDefined();
   });
@@ -221,7 +253,7 @@ describe('an installation', () => {
   });
 
   test('that goes wrong otherwise ends at once, with what apt-get said', async () => {
-    const command = install('nomad=2.0.5-1');
+    const command = install(`${fromOurs} nomad=2.0.5-1`);
     const host = aptHost({
       [command]: { exitCode: 100, stderr: 'E: Sub-process /usr/bin/dpkg returned an error code (1)\n' },
     });
@@ -234,7 +266,7 @@ describe('an installation', () => {
 
   test('never gives up other packages for its own', async () => {
     const stderr = 'E: Packages need to be removed but remove is disabled.\n';
-    const host = aptHost({ [install('nomad=2.0.5-1')]: { exitCode: 100, stderr } });
+    const host = aptHost({ [install(`${fromOurs} nomad=2.0.5-1`)]: { exitCode: 100, stderr } });
     await expect(manager.install(host, nomad)).rejects.toMatchObject({
       code: 'packages-failed',
       hint: expect.stringContaining('conflict'),
@@ -271,7 +303,7 @@ describe('an installation', () => {
       'source file that is not ours',
     ],
   ])('on a machine that is not in order is %s, and is not tried again: %s', async (code, stderr, hint) => {
-    const command = install('nomad=2.0.5-1');
+    const command = install(`${fromOurs} nomad=2.0.5-1`);
     const host = aptHost({ [command]: { exitCode: 100, stderr } });
     await expect(manager.install(host, nomad)).rejects.toMatchObject({ code, hint: expect.stringContaining(hint) });
     expect(ran(host)).toEqual([updateOurs, command]);
@@ -319,7 +351,7 @@ describe('a busy package manager', () => {
   const busy = { stdout: '812 WRITE unattended-upgr /var/lib/dpkg/lock-frontend\n' };
 
   test('is waited for, and who keeps it busy is named', async () => {
-    const host = aptHost({ [locks]: inTurn(busy, busy, {}), [install('nomad=2.0.5-1')]: {} });
+    const host = aptHost({ [locks]: inTurn(busy, busy, {}), [install(`${fromOurs} nomad=2.0.5-1`)]: {} });
     await manager.install(host, nomad);
     expect(host.waits).toEqual(
       Array(2).fill('waiting for unattended-upgr (process 812) to release /var/lib/dpkg/lock-frontend'),

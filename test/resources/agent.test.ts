@@ -106,11 +106,12 @@ describe('an agent', () => {
     const consul = Promise.withResolvers<void>();
     const asked: string[] = [];
 
-    const change = await agent(spec({ startsAfter: 'consul' })).plan(host, none);
-    const applied = change?.apply(host, step => {
+    const change = await agent(spec({ startsAfter: ['consul'] })).plan(host, none);
+    const ended = (step: string) => {
       asked.push(`${step}: ${commandsOf(host).at(-1)}`);
       return consul.promise;
-    });
+    };
+    const applied = change?.apply(host, { ended, endPart: () => undefined });
     await expect.poll(() => asked).toEqual(['consul: systemctl enable --quiet nomad.service']);
     expect(host.contents()[config]).toBe('name = "a"\n');
     consul.resolve();
@@ -122,8 +123,9 @@ describe('an agent', () => {
   it('gets its former configuration back when the step fails that it starts after', async () => {
     const host = node({ files: stock });
 
-    const change = await agent(spec({ startsAfter: 'consul' })).plan(host, none);
-    await expect(change?.apply(host, () => Promise.reject(new Error('no Consul')))).rejects.toThrow();
+    const change = await agent(spec({ startsAfter: ['consul'] })).plan(host, none);
+    const ended = () => Promise.reject(new Error('no Consul'));
+    await expect(change?.apply(host, { ended, endPart: () => undefined })).rejects.toThrow();
 
     expect(host.contents()[config]).toBe(stock[config].content);
     expect(commandsOf(host)).not.toContain('systemctl restart nomad.service');

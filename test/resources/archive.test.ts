@@ -102,6 +102,27 @@ describe('an archive', () => {
     expect(change?.diff).toBe(`sha256 ${'b'.repeat(64)}\n`);
   });
 
+  it('is fetched once what it starts after has ended', async () => {
+    const fresh = host();
+    const packages = Promise.withResolvers<void>();
+    const asked: string[] = [];
+
+    const change = await archive(source, directory, record, 'packages/downloads').plan(fresh, none);
+    const applied = change?.apply(fresh, {
+      ended(what) {
+        asked.push(what);
+        return packages.promise;
+      },
+      endPart: () => undefined,
+    });
+    expect(asked).toEqual(['packages/downloads']);
+    expect(fresh.log).toEqual([]);
+    packages.resolve();
+    await applied;
+
+    expect(await fresh.list(directory)).toEqual(['bridge', 'loopback']);
+  });
+
   it('is recorded before the first of its files is in its place', async () => {
     const done = await unpacked();
 
