@@ -4,6 +4,7 @@ import { nomadLeader } from '../checks/nomad-leader.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { waitUntilHealthy } from '../core/run-checks.ts';
 import { asThisNode, consulApi } from '../own-agents.ts';
+import { isKnownToConsul } from '../resources/consul-token.ts';
 import type { SecureTarget } from '../target.ts';
 import type { CommandContext } from './command.ts';
 
@@ -13,12 +14,6 @@ import type { CommandContext } from './command.ts';
  */
 const hearingSeconds = 10;
 const pollMs = 500;
-/**
- * Refused to a token that is not there, and answered to any other. Not `/v1/acl/token/self`: of a token that it does not know, that
- * writes the secret itself into Consul's log. Source: agent/consul/acl_endpoint.go, Consul 1.21.4.
- */
-const knownTokensOnly = '/v1/catalog/nodes';
-
 /**
  * Waits until both agents have a leader, which is all that can be asked before there is access control. Returns how far a
  * cluster is that is still forming; throws `not-healthy`.
@@ -67,12 +62,10 @@ export async function takeUpConsulToken(
   { credentials }: SecureTarget,
   waitSeconds: number,
 ): Promise<boolean> {
-  const headers = { 'X-Consul-Token': credentials.consulAgent.reveal() };
   const startedAt = host.now().getTime();
   for (;;) {
     const waitedSeconds = Math.floor((host.now().getTime() - startedAt) / 1000);
-    const status = await statusOf(host.request(`${consulApi}${knownTokensOnly}`, { headers, timeoutMs: 15_000 }));
-    if (status === 200) break;
+    if (await isKnownToConsul(host, consulApi, credentials.consulAgent)) break;
     if (waitedSeconds >= waitSeconds) return false;
     reporter.report({ type: 'waiting', message: "waiting for: the servers to know this node's token", waitedSeconds });
     await host.sleep(pollMs);
@@ -83,13 +76,4 @@ export async function takeUpConsulToken(
     body: JSON.stringify({ Token: credentials.consulAgent.reveal() }),
   });
   return true;
-}
-
-async function statusOf(response: Promise<{ readonly status: number }>): Promise<number | undefined> {
-  try {
-    return (await response).status;
-  } catch (error) {
-    if (error instanceof BootstrapError && error.code === 'unreachable') return undefined;
-    throw error;
-  }
 }

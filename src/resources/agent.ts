@@ -25,6 +25,8 @@ export interface AgentSpec {
   readonly answersAt: string;
   /** The steps that must have ended before it starts. */
   readonly startsAfter?: readonly string[];
+  /** Returns when it may start, apart from that. */
+  readonly beforeStart?: (host: Host) => Promise<void>;
   /** Throws `would-lose-quorum` when the running agent must not be restarted now. */
   readonly beforeRestart: (host: HostReader) => Promise<void>;
   /** Does what restarts the running agent when nobody else of its cluster is at it. Absent: at once. */
@@ -95,6 +97,7 @@ export function agent(spec: AgentSpec): Resource {
           }
           const predecessor = async () => {
             for (const step of spec.startsAfter ?? []) await course?.ended(step);
+            await spec.beforeStart?.(target);
           };
           const make = () => bringUp(target, spec, { digest, recordPath, predecessor });
           if (!wanted.includes('restart')) return make();

@@ -1,9 +1,10 @@
 import { readAsset } from '../assets.ts';
 import { addressesToJoin, joinsOverVlan, searchesToJoin } from '../config/config.ts';
 import type { Secret } from '../core/secret.ts';
-import type { Step } from '../core/types.ts';
-import { asThisNode, nomadApi } from '../own-agents.ts';
+import type { Host, Step } from '../core/types.ts';
+import { asThisNode, consulApi, nomadApi } from '../own-agents.ts';
 import { type AgentSpec, agent } from '../resources/agent.ts';
+import { isKnownToConsul } from '../resources/consul-token.ts';
 import { eligibility } from '../resources/eligibility.ts';
 import type { DesiredFile } from '../resources/file.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
@@ -12,6 +13,9 @@ import { isNode, isSecure, type NodeTarget, type Target } from '../target.ts';
 import { render } from '../templates.ts';
 import { consulServers } from './peers.ts';
 import { serversTurn } from './servers-turn.ts';
+
+/** Servers that are made together with this client need half of it. */
+const tokenSeconds = 60;
 
 export const nomad: Step<Target> = {
   id: 'nomad',
@@ -57,9 +61,26 @@ export function nomadAgent(target: NodeTarget): AgentSpec {
     answersAt: `${nomadApi}/v1/agent/self`,
     // A client that finds no Consul when it starts looks for it again only a quarter of a minute later; for the rest, later still.
     startsAfter: ['consul', 'kernel', 'cni-plugins', 'docker', 'metadata-shield'],
+    ...(isSecure(target) && !target.config.node.runsServer
+      ? { beforeStart: host => untilConsulKnows(host, target.credentials.consulNomad) }
+      : {}),
     beforeRestart: host => quorumGuard('Nomad', nomadApi, target)(asThisNode(host, target)),
     ...serversTurn('Nomad', nomadApi, target),
   };
+}
+
+/**
+ * A Nomad that shows its token to a client's Consul before the servers have made it gets that token written into their logs. Servers
+ * that come later than this make it go on by itself, as soon as they are there.
+ */
+async function untilConsulKnows(host: Host, token: Secret): Promise<void> {
+  const startedAt = host.now().getTime();
+  for (;;) {
+    const waitedSeconds = Math.floor((host.now().getTime() - startedAt) / 1000);
+    if (waitedSeconds >= tokenSeconds || (await isKnownToConsul(host, consulApi, token))) return;
+    host.waiting("waiting for: the servers to know this node's token", waitedSeconds);
+    await host.sleep(500);
+  }
 }
 
 /** The whole of /etc/nomad.d/nomad.hcl. */
