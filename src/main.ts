@@ -4,16 +4,13 @@
  * verify, and what it made it can take away again.
  */
 import type { Invocation } from './cli.ts';
-import type { TokenSources } from './commands/command.ts';
 import { commands } from './commands/index.ts';
 import type { Layer } from './config/load.ts';
 import type { Settings } from './config/options.ts';
 import type { Recorded } from './config/record.ts';
 import { BootstrapError } from './core/errors.ts';
 import { type ExitCode, exitCodes, isRefusal } from './core/exit-codes.ts';
-import type { Redactor } from './core/redact.ts';
-import type { Secret } from './core/secret.ts';
-import type { Event, HostReader, Path, Reporter } from './core/types.ts';
+import type { Event, HostReader, Reporter } from './core/types.ts';
 import type { LocalHost } from './host/local-host.ts';
 import type { Output } from './reporters/text.ts';
 import { version } from './version.ts';
@@ -36,8 +33,6 @@ const journalPath = '/var/lib/nomad-bootstrap/journal';
 
 /** Far more than anybody needs. A device without end, or a disk image that was named by a slip, is not read whole. */
 const mostConfigBytes = 2 ** 18;
-/** The same; a client token, the longest, has 2300 bytes. */
-const mostTokenBytes = 2 ** 14;
 
 /** Everything from the command line to the exit code. Never throws. */
 export async function main(port: ProcessPort): Promise<ExitCode> {
@@ -108,6 +103,7 @@ async function runCommand(
   const asked = mergeLayers(given);
   const { createReporter } = await import('./reporters/index.ts');
   const { createRedactor } = await import('./core/redact.ts');
+  const { givenSecrets } = await import('./given-secrets.ts');
   const { createLocalHost } = await import('./host/local-host.ts');
   const { createJournal } = await import('./core/journal.ts');
   const { appendLog, createLogFile, saveText } = await import('./host/files.ts');
@@ -166,9 +162,7 @@ async function runCommand(
       action,
       settings: recorded === undefined ? asked : mergeLayers([...given, await layerOf(recorded)]),
       flags: new Set(Object.keys(flags.values)),
-      token: await tokenSources(port, asked, redactor, reporter),
-      linodeToken: await givenLinodeToken(port, asked, redactor, reporter),
-      nomadToken: await hiddenVariable(port, 'NOMAD_TOKEN', redactor),
+      ...(await givenSecrets(port.environment, asked, redactor.add, reporter)),
       recorded,
       host,
       journal: createJournal(appendLog(journalPath), host.now),
@@ -234,93 +228,6 @@ async function givenLayers(port: ProcessPort, flags: Layer): Promise<readonly La
 async function layerOf(recorded: Recorded): Promise<Layer> {
   const { recordedLayer } = await import('./config/record.ts');
   return recordedLayer(recorded);
-}
-
-async function readIfPossible(path: Path): Promise<string | undefined> {
-  const { readText } = await import('./host/files.ts');
-  return readText(path).catch(() => undefined);
-}
-
-async function hiddenVariable(
-  { environment }: ProcessPort,
-  name: string,
-  redactor: Redactor,
-): Promise<Secret | undefined> {
-  const { Secret } = await import('./core/secret.ts');
-  const value = environment[name];
-  if (value === undefined || value === '') return undefined;
-  const secret = new Secret(value);
-  redactor.add(secret);
-  return secret;
-}
-
-/** The token where it was given or recorded: a Secret from the first moment, and hidden from every report. */
-async function tokenSources(
-  { environment }: ProcessPort,
-  { tokenFile }: Settings,
-  redactor: Redactor,
-  reporter: Reporter,
-): Promise<TokenSources> {
-  const { tokenVariable } = await import('./config/load.ts');
-  const { tokenPath } = await import('./config/record.ts');
-  const { Secret } = await import('./core/secret.ts');
-  const { askSecret } = await import('./host/prompt.ts');
-  const secret = (text: string | undefined) => (text === undefined || text === '' ? undefined : new Secret(text));
-  const sources = {
-    given:
-      tokenFile === undefined
-        ? secret(environment[tokenVariable])
-        : secret(await readTokenFile('--token-file', tokenFile, reporter)),
-    recorded: secret(await readIfPossible(tokenPath)),
-  };
-  for (const known of [sources.given, sources.recorded]) if (known !== undefined) redactor.add(known);
-  return { ...sources, ask: askSecret, hide: redactor.add };
-}
-
-/** The same for the token of Linode's API, which is recorded where Consul reads it. */
-async function givenLinodeToken(
-  { environment }: ProcessPort,
-  { linodeTokenFile }: Settings,
-  redactor: Redactor,
-  reporter: Reporter,
-): Promise<Secret | undefined> {
-  const { linodeTokenVariable } = await import('./config/load.ts');
-  const { Secret } = await import('./core/secret.ts');
-  const text =
-    linodeTokenFile === undefined
-      ? environment[linodeTokenVariable]
-      : await readTokenFile('--linode-token-file', linodeTokenFile, reporter);
-  if (text === undefined || text.trim() === '') return undefined;
-  const secret = new Secret(text.trim());
-  redactor.add(secret);
-  return secret;
-}
-
-const tokenFiles = {
-  '--token-file': {
-    hint: 'name the file that `nomad-bootstrap token create` or `token client` was written to. Nothing was touched.',
-    holds: "the cluster's token",
-    form: /^\s*nb/,
-  },
-  '--linode-token-file': {
-    hint: "name the file that holds the token of Linode's API. Nothing was touched.",
-    holds: "the token of Linode's API",
-    form: /^\s*\S+\s*$/,
-  },
-} as const;
-
-async function readTokenFile(flag: keyof typeof tokenFiles, path: Path, reporter: Reporter): Promise<string> {
-  const { hint, holds, form } = tokenFiles[flag];
-  const { isReadableByAll, readGiven } = await import('./host/files.ts');
-  const text = await readGiven(path, mostTokenBytes).catch((error: Error) => {
-    throw new BootstrapError('bad-setting', `${flag} ${path} cannot be read: ${error.message}`, { hint });
-  });
-  // What is no token is told so later, and may be any file.
-  if (form.test(text) && (await isReadableByAll(path))) {
-    const message = `everyone on this machine can read ${path}, which holds ${holds}: chmod 600 ${path}`;
-    reporter.report({ type: 'notice', level: 'warning', message });
-  }
-  return text;
 }
 
 async function lock(

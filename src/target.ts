@@ -11,6 +11,8 @@ export interface Target {
   readonly config: Config;
   readonly platform: Platform;
   readonly resolution: Resolution;
+  /** The last run on this machine was ended while it changed packages. */
+  readonly cutOff?: boolean;
   /** What follows from the cluster's token; absent in an insecure cluster, in `dev` and in an image. */
   readonly credentials?: Credentials | undefined;
   /** The whole of /etc/consul.d/consul.env, on a node that finds the others by Linode's API: the token of that is in it. */

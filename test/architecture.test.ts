@@ -56,7 +56,8 @@ const mayUse: Readonly<Record<string, { readonly values: readonly string[]; read
     ],
   },
   cli: { values: ['config', 'core', 'version'], types: ['commands'] },
-  main: { values: ['cli', 'commands', 'config', 'core', 'host', 'reporters', 'version'] },
+  'given-secrets': { values: ['config', 'core', 'host'], types: ['commands'] },
+  main: { values: ['cli', 'commands', 'config', 'core', 'given-secrets', 'host', 'reporters', 'version'] },
 };
 
 /** Each library has one file that knows it, so that it can be exchanged there. */

@@ -16,7 +16,7 @@ import { asThisNode } from '../own-agents.ts';
 import { platformFor, supportedSystems, unsupportedReason } from '../platforms/index.ts';
 import type { Platform } from '../platforms/platform.ts';
 import { resolve } from '../resolution/resolve.ts';
-import { packagesBrought } from '../resources/packages.ts';
+import { packagesBrought, wasCutOff } from '../resources/packages.ts';
 import { clusterSteps, steps } from '../steps/index.ts';
 import { isNode, isSecure, isSecureServer, type NodeTarget, type Target } from '../target.ts';
 import { clusterCredentials } from './cluster-credentials.ts';
@@ -125,13 +125,14 @@ async function targetOf(context: CommandContext): Promise<Target> {
   // Its own agents tell a node that runs already which versions its servers have.
   const { node } = config;
   const asking = node === undefined ? host : asThisNode(host, { config: { node }, credentials });
-  const brought = packagesBrought(await context.journal.entries());
-  const resolution = await resolve(asking, facts, config, platform, recorded?.resolution, brought);
+  const entries = await context.journal.entries();
+  const resolution = await resolve(asking, facts, config, platform, recorded?.resolution, packagesBrought(entries));
   if (resolution.hashicorp.fallback && recorded === undefined) {
     const message = `HashiCorp's repository has nothing for this release of the system yet; taking that of ${resolution.hashicorp.suite}`;
     reporter.report({ type: 'notice', level: 'info', message });
   }
-  return Object.freeze({ facts, config, platform, resolution, credentials, consulEnvironment: environment });
+  const cutOff = wasCutOff(entries);
+  return Object.freeze({ facts, config, platform, resolution, cutOff, credentials, consulEnvironment: environment });
 }
 
 /** Before any upstream is asked: a machine that cannot be bootstrapped is told so also where there is no network. */

@@ -21,6 +21,14 @@ export function parseDpkgPackage(database: string, name: string): DpkgPackage | 
   return { selection, status, version: /^Version: (\S+)$/m.exec(paragraph)?.[1] ?? '' };
 }
 
+/** Packages that others have triggered and that have not yet done what that asks for. Source: deb-triggers(5). */
+export function parseTriggered(database: string): readonly string[] {
+  const paragraphs = `\n${database}`.matchAll(
+    /\nPackage: (?<name>\S+)\nStatus: \S+ \S+ triggers-(?:pending|awaited)\n/g,
+  );
+  return Array.from(paragraphs, ({ groups }) => groups?.['name'] ?? '');
+}
+
 /**
  * Packages by name, those that dpkg knows, without starting a process. `undefined` where the file is not the whole truth:
  * there is none, or dpkg is at work or was ended in the middle of it, and has more in its journal.

@@ -1,4 +1,4 @@
-import { readDpkgPackages } from '../core/dpkg-status.ts';
+import { parseTriggered, readDpkgPackages } from '../core/dpkg-status.ts';
 import { BootstrapError } from '../core/errors.ts';
 import type { Host, HostReader, Path } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
@@ -59,6 +59,7 @@ export function apt(sources: readonly Path[]): PackageManager {
     held,
     install: (host, packages, endPart) => install(host, packages, sources, ordinary, endPart),
     exchange: (host, packages, direction) => install(host, packages, sources, direction === 'back' ? inertBack : inert),
+    remains: { of: triggered, settle: heal },
     removal,
     present,
     remove,
@@ -256,7 +257,12 @@ const update = [
 ];
 
 /** Refreshes all indexes; when that fails because of a repository that is not ours, our own are enough. */
-async function refresh(host: Host, sources: readonly Path[], locks = lockFiles, anew = false): Promise<void> {
+async function refresh(
+  host: Host,
+  sources: readonly Path[],
+  locks = lockFiles,
+  fetchedAnew: readonly Path[] = [],
+): Promise<void> {
   try {
     await runUnlocked(host, update, {}, locks);
     return;
@@ -264,7 +270,10 @@ async function refresh(host: Host, sources: readonly Path[], locks = lockFiles, 
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
     const damaged = damagedIndexes(error.detail ?? '');
     for (const path of damaged) await host.remove(path);
-    if (damaged.length > 0 && !anew) return await refresh(host, sources, locks, true);
+    // apt-get tells of one, as a rule; what is damaged anew is so upstream.
+    if (damaged.some(path => !fetchedAnew.includes(path))) {
+      return await refresh(host, sources, locks, [...fetchedAnew, ...damaged]);
+    }
     if (isOfThisMachine(error.detail ?? '')) throw refreshFailed(error);
     // After Ctrl-C, which may be what ended it, nothing else is tried.
     await host.sleep(0);
@@ -325,6 +334,10 @@ async function runUnlocked(
       await host.sleep(2000);
     }
   }
+}
+
+async function triggered(host: HostReader): Promise<readonly string[]> {
+  return parseTriggered((await host.readText('/var/lib/dpkg/status')) ?? '');
 }
 
 /** Those in any state but gone: also half-installed, or removed with their configuration left. */

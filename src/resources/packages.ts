@@ -1,6 +1,6 @@
 import { BootstrapError, hasCode } from '../core/errors.ts';
 import type { JournalEntry } from '../core/journal.ts';
-import type { Host, HostReader, Resource, ResourceId, Undo } from '../core/types.ts';
+import type { Change, Host, HostReader, Resource, ResourceId, Undo } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
 import { type Existing, existingResidue } from './residue.ts';
 
@@ -25,6 +25,13 @@ export interface PackageManager {
    * restarted by their scripts: when an agent takes its new program into use is not theirs to say. Older ones only `back`.
    */
   exchange(host: Host, packages: readonly PackageVersion[], direction: 'forward' | 'back'): Promise<void>;
+  /** What a transaction that was cut off can leave behind when all of its packages are there; absent where that is nothing. */
+  readonly remains?: {
+    /** Packages that still have something to do. */
+    of(host: HostReader): Promise<readonly string[]>;
+    /** Has them do it. */
+    settle(host: Host): Promise<void>;
+  };
   /** What removing `names` comes to; `before` are the packages that were there when they were installed. Reads only. */
   removal(host: HostReader, names: readonly string[], before: readonly string[]): Promise<Removal>;
   /** Which of `names` have left anything with the package manager. */
@@ -91,6 +98,11 @@ export function packagesBrought(entries: readonly JournalEntry[]): ReadonlySet<s
   return new Set(undos.flatMap(({ names }) => names));
 }
 
+/** Whether the last of the runs that changed packages was ended in the middle of it. */
+export function wasCutOff(entries: readonly JournalEntry[]): boolean {
+  return entries.findLast(({ id }) => id.startsWith('packages:'))?.done === false;
+}
+
 /** What belongs to the exchange of packages that are there for others of the same names. */
 export interface Exchange {
   /** What {@link prepare} does, for people: `save the state of nomad`. */
@@ -105,18 +117,19 @@ const plain: Exchange = { announce: () => [], prepare: async () => {}, judge: as
 
 /**
  * All of `wanted`, of which only what is missing is installed. Packages that are there in another version are exchanged, and put
- * back when their new programs are refused. Its step has the parts of {@link InstallationPart}. Undo: kind `packages`.
+ * back when their new programs are refused. After a transaction that was `cutOff`, its remains are settled as well. Its step has the parts of {@link InstallationPart}. Undo: kind `packages`.
  */
 export function packages(
   manager: PackageManager,
   wanted: readonly PackageVersion[],
   exchange: Exchange = plain,
+  cutOff = false,
 ): Resource {
   return {
     id: packagesId(manager),
     async plan(host) {
       const pending = await pendingPackages(host, manager, wanted);
-      if (pending.length === 0) return undefined;
+      if (pending.length === 0) return cutOff ? planSettling(host, manager) : undefined;
 
       const names = namesOf(pending);
       const [installed, before, keys] = await Promise.all([
@@ -152,6 +165,16 @@ export function packages(
         },
       };
     },
+  };
+}
+
+async function planSettling(host: HostReader, { remains }: PackageManager): Promise<Change | undefined> {
+  const names = (await remains?.of(host)) ?? [];
+  if (remains === undefined || names.length === 0) return undefined;
+  return {
+    summary: `end the transaction that was cut off, for ${names.join(' and ')}`,
+    undo: { kind: 'none' },
+    apply: remains.settle,
   };
 }
 

@@ -16,7 +16,7 @@ export const packages: Step<Target> = {
   resources(target) {
     const manager = target.platform.packages;
     return [
-      packagesOf(manager, wantedPackages(target), exchangeOf(target)),
+      packagesOf(manager, wantedPackages(target), exchangeOf(target), target.cutOff),
       ...(manager.holding === undefined ? [] : [packageHold(manager, manager.holding, agents)]),
     ];
   },

@@ -1,6 +1,20 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, type LabNode, openLab, type System, waitFor, whyNoLab } from '../lab/lab.ts';
-import { bootstrap, ending, eventsNamed, failure, freshNode, inLab, madeTrue, type Run, verify } from './bootstrap.ts';
+import {
+  bootstrap,
+  complaints,
+  ending,
+  eventsNamed,
+  executable,
+  failure,
+  freshNode,
+  inLab,
+  madeTrue,
+  type Run,
+  statusOf,
+  verify,
+} from './bootstrap.ts';
 
 const reason = whyNoLab();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/upgrade.vm.test.ts: ${reason}\n`);
@@ -97,21 +111,7 @@ describe.skipIf(reason !== undefined)('an upgrade', () => {
 
     const runs = await Promise.all(servers.map(node => bootstrap(node, ['server', ...newer])));
 
-    expect(runs.map(run => [run.exitCode, failure(run)])).toEqual(runs.map(() => [0, undefined]));
-    for (const [at, run] of runs.entries()) {
-      const node = server(at);
-      expect(summaryOf(run)).toMatch(/^save the state of nomad, save the state of consul, install nomad /);
-      expect(await packageVersions(node)).toEqual([lab.mirror.offer.consul.real, lab.mirror.offer.nomad.real]);
-      // One restart of each, by nobody else.
-      expect(await starts(node)).toEqual((before[at]?.starts ?? []).map(count => count + 1));
-      const saved = await node.exec(['sh', '-c', 'stat -c "%a %U %n" /var/lib/nomad-bootstrap/snapshots/*']);
-      for (const line of saved.stdout.trim().split('\n'))
-        expect(line).toMatch(/^600 root \S+_\d+\.\d+\.\d+-1_\d{8}T\d{6}Z\.snap$/);
-    }
-    for (const agent of ['consul', 'nomad']) {
-      const spans = (await Promise.all(servers.map(node => lastAbsence(node, agent)))).sort((a, b) => a.from - b.from);
-      for (const [at, span] of spans.entries()) expect(span.from).toBeGreaterThan(spans[at - 1]?.to ?? 0);
-    }
+    await expectOneAfterTheOther(lab, servers, runs, before);
     expect((await verify(server(0), ['--wait', '60'])).exitCode).toBe(0);
   });
 
@@ -165,6 +165,65 @@ describe.skipIf(reason !== undefined)('an upgrade', () => {
   });
 });
 
+describe.skipIf(reason !== undefined)('an upgrade of a cluster with a token', () => {
+  it('saves its state and takes turns with the rights of the token, on all servers at once; its client follows', async () => {
+    await inLab(async lab => {
+      const { nomad, consul, flags } = lab.mirror.offer;
+      const of = (versions: readonly [string, string]) => [
+        '--nomad-version',
+        versions[0],
+        '--consul-version',
+        versions[1],
+      ];
+      const newer = of([nomad.real, consul.real]);
+      const systems: readonly System[] = ['debian12', 'rocky9', 'debian13'];
+      const servers = await Promise.all(systems.map((system, at) => freshNode(lab, { name: `t${at + 1}`, system })));
+      const client = await freshNode(lab, { name: 'tc1', system: 'debian12' });
+      const token = execFileSync(executable, ['token', 'create'], { encoding: 'utf8' });
+      const clientToken = execFileSync(executable, ['token', 'client'], {
+        encoding: 'utf8',
+        env: { NOMAD_BOOTSTRAP_TOKEN: token.trim() },
+      });
+      await Promise.all(servers.map(node => node.writeFile('/root/token', token, 0o600)));
+      await client.writeFile('/root/token', clientToken, 0o600);
+      const join = ['--join', servers.map(({ vlanAddress }) => vlanAddress).join(',')];
+      const stock = ['--token-file', '/root/token', '--network', 'eth1', '--wait', '60', ...join, ...flags];
+      const older = [...of([nomad.olderPatch, consul.olderPatch]), ...stock];
+      const made = await Promise.all([
+        ...servers.map(node => bootstrap(node, ['server', '--expect', '3', '--wait-for', 'cluster', ...older])),
+        bootstrap(client, ['client', '--docker', 'none', ...older]),
+      ]);
+      // The repacked program tells its own version, which is not its package's.
+      for (const detail of made.flatMap(run => failure(run)?.detail ?? [])) {
+        expect(detail).toBe(`versions-agree: Nomad ${nomad.real} runs, but ${nomad.olderPatch} is installed`);
+      }
+      for (const node of servers) {
+        const passes = async () =>
+          statusOf(await verify(node, ['--only', 'nomad-autopilot,consul-autopilot']), 'nomad-autopilot');
+        await waitFor('autopilot to count on three servers', async () =>
+          (await passes()) === 'pass' ? true : undefined,
+        );
+      }
+      const before = await Promise.all(servers.map(state));
+
+      const runs = await Promise.all(servers.map(node => bootstrap(node, ['server', ...newer])));
+
+      await expectOneAfterTheOther(lab, servers, runs, before);
+      const followed = await bootstrap(client, ['client', ...newer]);
+      expect([followed.exitCode, failure(followed)]).toEqual([0, undefined]);
+      for (const node of [...servers, client]) expect(complaints(await verify(node, ['--wait', '60']))).toEqual([]);
+
+      const file = (
+        await servers[0]?.exec(['sh', '-c', 'ls /var/lib/nomad-bootstrap/snapshots/nomad_*'])
+      )?.stdout.trim();
+      const asManager = 'export NOMAD_TOKEN=$(nomad-bootstrap token show --kind nomad-management)';
+      const restored = `${asManager}; nomad namespace apply later && nomad operator snapshot restore ${file} && nomad namespace list`;
+      const { stdout } = (await servers[0]?.exec(['sh', '-c', restored])) ?? { stdout: 'later' };
+      expect(stdout.slice(stdout.indexOf('Name'))).not.toContain('later');
+    });
+  });
+});
+
 describe.skipIf(reason !== undefined)('a cluster that grows', () => {
   it('from one server to three, and by a client, needs no change on those that are there', async () => {
     await inLab(async lab => {
@@ -202,6 +261,30 @@ describe.skipIf(reason !== undefined)('a cluster that grows', () => {
     });
   });
 });
+
+/** Each got the real versions, saved its state before, restarted each agent once, and while no other restarted its own. */
+async function expectOneAfterTheOther(
+  lab: Lab,
+  servers: readonly LabNode[],
+  runs: readonly Run[],
+  before: readonly { readonly starts: readonly number[] }[],
+): Promise<void> {
+  expect(runs.map(run => [run.exitCode, failure(run)])).toEqual(runs.map(() => [0, undefined]));
+  for (const [at, node] of servers.entries()) {
+    const run = runs[at];
+    expect(run && summaryOf(run)).toMatch(/^save the state of nomad, save the state of consul, install nomad /);
+    expect(await packageVersions(node)).toEqual([lab.mirror.offer.consul.real, lab.mirror.offer.nomad.real]);
+    // One restart of each, by nobody else.
+    expect(await starts(node)).toEqual((before[at]?.starts ?? []).map(count => count + 1));
+    const saved = await node.exec(['sh', '-c', 'stat -c "%a %U %n" /var/lib/nomad-bootstrap/snapshots/*']);
+    for (const line of saved.stdout.trim().split('\n'))
+      expect(line).toMatch(/^600 root \S+_\d+\.\d+\.\d+-1_\d{8}T\d{6}Z\.snap$/);
+  }
+  for (const agent of ['consul', 'nomad']) {
+    const spans = (await Promise.all(servers.map(node => lastAbsence(node, agent)))).sort((a, b) => a.from - b.from);
+    for (const [at, span] of spans.entries()) expect(span.from).toBeGreaterThan(spans[at - 1]?.to ?? 0);
+  }
+}
 
 async function packageVersions(node: LabNode): Promise<readonly string[]> {
   const query = `dpkg-query -W -f='\${Version}\\n' consul nomad 2>/dev/null || rpm -q --qf '%{VERSION}\\n' consul nomad`;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { readDpkgPackages } from '../../src/core/dpkg-status.ts';
+import { parseTriggered, readDpkgPackages } from '../../src/core/dpkg-status.ts';
 import { apt } from '../../src/platforms/apt.ts';
 import { fixtureHost } from '../support/fixture-host.ts';
 
@@ -31,6 +31,13 @@ function hostWith(updates: readonly string[], text = database) {
 }
 
 describe("dpkg's database", () => {
+  test('tells which packages have been triggered and have not done it yet', () => {
+    const triggered = `Package: libc-bin\nStatus: install ok triggers-pending\nVersion: 2.36-9\n\n${database}
+Package: man-db\nStatus: install ok triggers-awaited\n`;
+    expect(parseTriggered(triggered)).toEqual(['libc-bin', 'man-db']);
+    expect(parseTriggered(database)).toEqual([]);
+  });
+
   test('tells selection, status and version of the packages asked for, by their whole name', async () => {
     expect(await readDpkgPackages(hostWith([]), ['consul', 'nomad', 'docker-ce'])).toEqual(
       new Map([

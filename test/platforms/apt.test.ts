@@ -244,12 +244,18 @@ describe('an installation', () => {
   });
 
   test('fetches them anew as well where the refresh itself cannot read them', async () => {
-    const path = '/var/lib/apt/lists/x_Packages';
-    const stderr = `E: Problem with MergeList ${path}\nE: The package lists or status file could not be parsed or opened.\n`;
-    const host = aptHost({ [update]: inTurn({ exitCode: 100, stderr }, {}), [installMixed]: {} }, { [path]: '@@' });
+    const paths = ['x', 'y', 'z'].map(name => `/var/lib/apt/lists/${name}_Packages`);
+    const told = (path: string) => ({
+      exitCode: 100,
+      stderr: `E: Problem with MergeList ${path}\nE: The package lists or status file could not be parsed or opened.\n`,
+    });
+    const host = aptHost(
+      { [update]: inTurn(...paths.map(told), {}), [installMixed]: {} },
+      Object.fromEntries(paths.map(path => [path, '@@'])),
+    );
     await manager.install(host, mixed);
-    expect(host.contents()[path]).toBeUndefined();
-    expect(ran(host).filter(line => line === update)).toHaveLength(2);
+    expect(paths.filter(path => path in host.contents())).toEqual([]);
+    expect(ran(host).filter(line => line === update)).toHaveLength(4);
   });
 
   test('that goes wrong otherwise ends at once, with what apt-get said', async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BootstrapError } from '../../src/core/errors.ts';
 import type { Host } from '../../src/core/types.ts';
 import type { PackageVersion } from '../../src/resolution/resolution.ts';
-import { type Exchange, type PackageManager, packageHold, packages } from '../../src/resources/packages.ts';
+import { type Exchange, type PackageManager, packageHold, packages, wasCutOff } from '../../src/resources/packages.ts';
 import { fixtureHost } from '../support/fixture-host.ts';
 
 const none: ReadonlySet<string> = new Set();
@@ -143,6 +143,37 @@ describe('another version of what is there', () => {
       hint: expect.stringContaining('before this machine restarts'),
     });
   });
+});
+
+test('a transaction that was cut off after all packages were there is ended, where it has left something to do', async () => {
+  const { manager } = memoryManager({ nomad: '2.0.5-1', consul: '1.21.5-1', iptables: '1' });
+  let left: readonly string[] = ['libc-bin'];
+  const remains = {
+    of: async () => left,
+    async settle() {
+      left = [];
+    },
+  };
+  const planned = (cutOff: boolean) => packages({ ...manager, remains }, wanted, undefined, cutOff).plan(host, none);
+
+  // Somebody else's is not ours to end.
+  expect(await planned(false)).toBeUndefined();
+  const change = await planned(true);
+  expect(change).toMatchObject({
+    summary: 'end the transaction that was cut off, for libc-bin',
+    undo: { kind: 'none' },
+  });
+  await change?.apply(host);
+  expect(await planned(true)).toBeUndefined();
+});
+
+test('whether the last transaction was cut off is in the journal', () => {
+  const entry = (id: string, done: boolean) => ({ entry: 0, id, undo: { kind: 'none' }, at: '', done });
+  expect(wasCutOff([])).toBe(false);
+  expect(wasCutOff([entry('packages:apt', false), entry('file:/etc/a', true)])).toBe(true);
+  expect(wasCutOff([entry('packages:apt', false), entry('packages:apt', true), entry('file:/etc/a', false)])).toBe(
+    false,
+  );
 });
 
 test('an uninstallation will take away what was not there before, never what was only upgraded', async () => {

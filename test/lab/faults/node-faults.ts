@@ -71,8 +71,9 @@ export const nodeFaults: readonly BootstrapFault[] = [
   },
   {
     id: 'dnf-at-work',
-    title: 'another dnf is at work for 8 s',
+    title: 'another dnf is at work for 12 s',
     spec: redhat,
+    imitated: "a sleep, whose number stands in dnf's lock",
     // dnf 4 takes the process of whose number is in there for the dnf that holds the lock.
     inject: script('sleep 12 >/dev/null 2>&1 & printf %s $! >/var/cache/dnf/metadata_lock.pid'),
     expect: survived(/dnf: Waiting for process with pid \d+/),
