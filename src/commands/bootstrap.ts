@@ -27,7 +27,7 @@ import { farewell } from './farewell.ts';
 import { refuseOtherCluster } from './same-cluster.ts';
 import { takeUpConsulToken, untilLeaders } from './secure-start.ts';
 
-/** A first boot's network can be this late. */
+/** A first boot's network can be this late, also that of a machine made from an image. */
 const identitySeconds = 60;
 /** A node that knows who it is only asks how its networks are called. */
 const recordedIdentitySeconds = 2;
@@ -109,7 +109,7 @@ function withClosedApi(target: NodeTarget): NodeTarget {
 async function targetOf(context: CommandContext): Promise<Target> {
   const { command, host, reporter, settings, recorded } = context;
   const facts = await gatherFacts(host, {
-    metadataTimeoutMs: (recorded === undefined ? identitySeconds : recordedIdentitySeconds) * 1000,
+    metadataTimeoutMs: (recorded?.config.node === undefined ? identitySeconds : recordedIdentitySeconds) * 1000,
     onWait: waitedSeconds =>
       reporter.report({ type: 'waiting', message: "Linode's metadata service does not answer yet", waitedSeconds }),
     onWaitForVlan: (address, waitedSeconds) =>

@@ -43,7 +43,8 @@ export async function planAll<T>(
   target: T,
   host: HostReader,
 ): Promise<readonly AnnouncedChange[]> {
-  const reader = readOnce(host);
+  // What is asked may have another answer a moment later, and there are plans that wait for it.
+  const reader = { ...readOnce(host), request: host.request };
   return (await isAsWanted(steps, target, reader)) ? [] : planInOrder(steps, target, reader);
 }
 
@@ -133,6 +134,7 @@ export async function converge<T>(options: ConvergeOptions<T>): Promise<Converge
       async ended(what) {
         await endOf(what);
         if (failures.length > 0) throw failures[0];
+        signal.throwIfAborted();
       },
       endPart: part => partOf(`${step.id}/${part}`).resolve(),
     };

@@ -3,18 +3,18 @@ import { BootstrapError } from '../core/errors.ts';
 import type { Host, HostReader, Path } from '../core/types.ts';
 import type { PackageVersion } from '../resolution/resolution.ts';
 import type { InstallationPart, PackageManager, Removal } from '../resources/packages.ts';
-import { describeHolder, waitForPackageLock } from './package-lock.ts';
+import { describeHolder, lockHolder, waitForPackageLock } from './package-lock.ts';
 import { isOfThisMachine, transactionFailure } from './transaction-failure.ts';
 
 /** What apt-get locks in a refresh. */
 const listsLock: Path = '/var/lib/apt/lists/lock';
-/** What apt-get and dpkg lock at all. */
-const lockFiles: readonly Path[] = [
+/** What apt-get and dpkg lock in a transaction. */
+const transactionLocks: readonly Path[] = [
   '/var/lib/dpkg/lock-frontend',
   '/var/lib/dpkg/lock',
   '/var/cache/apt/archives/lock',
-  listsLock,
 ];
+const lockFiles: readonly Path[] = [...transactionLocks, listsLock];
 
 /** First boots keep apt busy for minutes (unattended-upgrades, apt-daily, cloud-init). */
 const lockDeadlineSeconds = 600;
@@ -59,7 +59,7 @@ export function apt(sources: readonly Path[]): PackageManager {
     held,
     install: (host, packages, endPart) => install(host, packages, sources, ordinary, endPart),
     exchange: (host, packages, direction) => install(host, packages, sources, direction === 'back' ? inertBack : inert),
-    remains: { of: triggered, settle: heal },
+    remains: { of: triggered, settle: host => heal(host) },
     removal,
     present,
     remove,
@@ -159,7 +159,7 @@ async function install(
       // One is unpacked while the other is downloaded.
       await together([
         ahead(async () => {
-          await runUnlocked(host, [...transaction, ...from(hashicorp), ...ours], env);
+          await runUnlocked(host, [...transaction, ...from(hashicorp), ...ours], env, transactionLocks);
           endPart?.('pinned');
         }),
         ahead(async () => {
@@ -174,6 +174,7 @@ async function install(
           endPart?.('downloads');
         }),
       ]);
+      await heal(host, env);
     } else if (!oursAlone) {
       await refresh(host, sources);
     }
@@ -186,14 +187,13 @@ async function install(
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
       const detail = error.detail ?? '';
       const final = isOfThisMachine(detail);
-      if (oursAlone && !final && (unmet.test(detail) || unfetched.test(detail))) {
-        oursAlone = false;
-        continue;
-      }
       const damaged = damagedIndexes(detail);
       for (const path of damaged) await host.remove(path);
-      if (damaged.length > 0 && attempt < attempts) {
+      // HashiCorp's repository alone may not be enough: for what the packages need, or what else of this machine is to be mended.
+      const more = oursAlone && !final && !ofDpkg.test(detail);
+      if (more || (damaged.length > 0 && attempt < attempts)) {
         oursAlone = false;
+        await heal(host, env);
         continue;
       }
       if (!unfetched.test(detail) || final || attempt === attempts) throw notInstalled(error);
@@ -202,20 +202,18 @@ async function install(
   }
 }
 
-/** apt-get lacks a package that other repositories may have. */
-const unmet = /unmet dependencies/;
 /** It lacks what a repository was to give: another attempt may get it. */
 const unfetched = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not found|Unable to locate package/;
+/** Something was begun: what comes after it hides the cause. */
+const ofDpkg = /Sub-process \S*dpkg/;
 
-/** What goes wrong ahead of time for want of a package or an index is tried again once everything is there. */
+/** What cannot be done ahead of time is done, or fails, when everything is there. */
 async function ahead(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
-    const detail = error.detail ?? '';
-    if (unmet.test(detail) || unfetched.test(detail) || damagedIndexes(detail).length > 0) return;
-    throw notInstalled(error);
+    if (ofDpkg.test(error.detail ?? '')) throw notInstalled(error);
   }
 }
 
@@ -257,28 +255,34 @@ const update = [
 ];
 
 /** Refreshes all indexes; when that fails because of a repository that is not ours, our own are enough. */
-async function refresh(
-  host: Host,
-  sources: readonly Path[],
-  locks = lockFiles,
-  fetchedAnew: readonly Path[] = [],
-): Promise<void> {
+async function refresh(host: Host, sources: readonly Path[], locks = lockFiles): Promise<void> {
   try {
-    await runUnlocked(host, update, {}, locks);
+    await updateIndexes(host, update, locks);
     return;
   } catch (error) {
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
-    const damaged = damagedIndexes(error.detail ?? '');
-    for (const path of damaged) await host.remove(path);
-    // apt-get tells of one, as a rule; what is damaged anew is so upstream.
-    if (damaged.some(path => !fetchedAnew.includes(path))) {
-      return await refresh(host, sources, locks, [...fetchedAnew, ...damaged]);
-    }
     if (isOfThisMachine(error.detail ?? '')) throw refreshFailed(error);
     // After Ctrl-C, which may be what ended it, nothing else is tried.
     await host.sleep(0);
   }
   await refreshOurs(host, sources, locks);
+}
+
+/** Damaged indexes are fetched anew: apt-get tells of one, as a rule. What comes damaged anew is so upstream. */
+async function updateIndexes(
+  host: Host,
+  argv: readonly string[],
+  locks: readonly Path[],
+  fetchedAnew: readonly Path[] = [],
+): Promise<void> {
+  try {
+    await runUnlocked(host, argv, {}, locks);
+  } catch (error) {
+    const damaged = error instanceof BootstrapError ? damagedIndexes(error.detail ?? '') : [];
+    for (const path of damaged) await host.remove(path);
+    if (damaged.every(path => fetchedAnew.includes(path))) throw error;
+    await updateIndexes(host, argv, locks, [...fetchedAnew, ...damaged]);
+  }
 }
 
 /** Reading one source file alone takes a tenth of the time of reading all. The caches that all use are left to them. */
@@ -296,7 +300,7 @@ async function refreshOurs(host: Host, sources: readonly Path[], locks = lockFil
 async function refreshOne(host: Host, argv: readonly string[], locks: readonly Path[]): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await runUnlocked(host, argv, {}, locks);
+      await updateIndexes(host, argv, locks);
       return;
     } catch (error) {
       if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
@@ -336,8 +340,10 @@ async function runUnlocked(
   }
 }
 
+/** While somebody is at work, what is still to do is theirs. */
 async function triggered(host: HostReader): Promise<readonly string[]> {
-  return parseTriggered((await host.readText('/var/lib/dpkg/status')) ?? '');
+  const names = parseTriggered((await host.readText('/var/lib/dpkg/status')) ?? '');
+  return names.length > 0 && (await lockHolder(host, lockFiles)) === undefined ? names : [];
 }
 
 /** Those in any state but gone: also half-installed, or removed with their configuration left. */

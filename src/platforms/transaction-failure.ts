@@ -56,7 +56,7 @@ export function transactionFailure(manager: string, message: string, error: Boot
 
 /** Whether trying again cannot help: it is this machine that is not in order. */
 export function isOfThisMachine(detail: string): boolean {
-  return /Conflicting values|Syntax error|Extra junk|Malformed|could not be parsed|parsing file|No space left on device/.test(
+  return /Conflicting values|Syntax error|Extra junk|Malformed|could not be parsed|parsing file|No space left on device|enough free space|more space needed/i.test(
     detail,
   );
 }

@@ -25,7 +25,7 @@ export interface AgentSpec {
   readonly answersAt: string;
   /** The steps that must have ended before it starts. */
   readonly startsAfter?: readonly string[];
-  /** Returns when it may start, apart from that. */
+  /** Returns when it may start, apart from that, where it does not run yet. */
   readonly beforeStart?: (host: Host) => Promise<void>;
   /** Throws `would-lose-quorum` when the running agent must not be restarted now. */
   readonly beforeRestart: (host: HostReader) => Promise<void>;
@@ -97,7 +97,7 @@ export function agent(spec: AgentSpec): Resource {
           }
           const predecessor = async () => {
             for (const step of spec.startsAfter ?? []) await course?.ended(step);
-            await spec.beforeStart?.(target);
+            if (!running) await spec.beforeStart?.(target);
           };
           const make = () => bringUp(target, spec, { digest, recordPath, predecessor });
           if (!wanted.includes('restart')) return make();
@@ -164,10 +164,10 @@ async function bringUp(host: Host, spec: AgentSpec, { digest, recordPath, predec
   await data?.apply(host);
 
   try {
-    // Either makes systemd read the drop-ins; each takes it a tenth of a second.
+    await predecessor();
+    // Not before: a machine that is restarted meanwhile would start it. Either makes systemd read the drop-ins, in a tenth of a second.
     if (state.enabled) await host.run(['systemctl', 'daemon-reload']);
     else await enable(host, spec);
-    await predecessor();
     // A unit that failed before must not be held back by systemd's limit on starts.
     await host.run(['systemctl', 'reset-failed', `${spec.name}.service`]).catch(() => undefined);
     await host.run(['systemctl', 'restart', `${spec.name}.service`], { timeoutMs: startSeconds * 1000 });

@@ -174,7 +174,7 @@ async function planSettling(host: HostReader, { remains }: PackageManager): Prom
   return {
     summary: `end the transaction that was cut off, for ${names.join(' and ')}`,
     undo: { kind: 'none' },
-    apply: remains.settle,
+    apply: target => remains.settle(target),
   };
 }
 

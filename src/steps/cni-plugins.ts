@@ -9,7 +9,7 @@ export const cniDirectory = '/opt/cni/bin';
 /** Digests of the plug-ins that were unpacked. */
 export const cniRecord = '/var/lib/nomad-bootstrap/cni-plugins.json';
 
-/** Nothing else touches its folder. Its download comes last, while packages are unpacked: the line is the narrowest place of a fresh client. */
+/** Nothing else touches its folder. Where apt tells when it has downloaded, theirs comes last, while packages are unpacked: the line is the narrowest place of a fresh client. */
 export const cniPlugins: Step<Target> = {
   id: 'cni-plugins',
   title: 'CNI plug-ins',

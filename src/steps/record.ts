@@ -8,6 +8,10 @@ import { isSecure, type Target } from '../target.ts';
 export const record: Step<Target> = {
   id: 'record',
   title: 'Settings, recorded for the next run',
+  after: [
+    ...['kernel', 'packages', 'cni-plugins', 'metadata-shield', 'docker', 'peers', 'firewall'],
+    ...['secrets', 'certificate-renewal', 'consul', 'nomad'],
+  ],
   resources: target => [
     // Where there is a token its step has made the folder.
     ...(isSecure(target) ? [] : [directory('/etc/nomad-bootstrap', { mode: 0o700, owner: 'root:root' })]),

@@ -225,6 +225,23 @@ describe('a run', () => {
     expect(all.filter(line => order.includes(line))).toEqual(order);
   });
 
+  it('asks anew what a plan asks for again and again until it gets another answer', async () => {
+    const answers = [503, 503, 200];
+    const host = fixtureHost({
+      requests: { 'GET http://127.0.0.1/leader': () => ({ status: answers.shift() ?? 200 }) },
+    });
+    const patient: Resource = {
+      id: 'patient',
+      async plan(reader) {
+        for (let asked = 0; asked < 5; asked += 1) {
+          if ((await reader.request('http://127.0.0.1/leader')).status === 200) return undefined;
+        }
+        throw new Error('no leader');
+      },
+    };
+    expect(await planAll([step('leader', [patient], [])], {}, host)).toEqual([]);
+  });
+
   it('lets what runs finish, starts nothing new and tells the first failure when a step fails', async () => {
     const w = world();
     const { promise: failed, resolve: fail } = Promise.withResolvers<void>();

@@ -133,7 +133,8 @@ describe('an installation', () => {
   });
 
   test.each([
-    'E: Unable to correct problems.\n nomad : Depends: openssl but it is not installable\nE: unmet dependencies\n',
+    'E: Unable to correct problems, you have held broken packages.\n',
+    "E: The package libssl3 needs to be reinstalled, but I can't find an archive for it.\n",
     'E: Failed to fetch https://x/nomad.deb  404  Not Found\n',
   ])('brings all at once where ours could not be brought first: %j', async stderr => {
     const host = aptHost({ [installAhead]: { exitCode: 100, stderr }, [installMixed]: {} });
@@ -151,7 +152,7 @@ describe('an installation', () => {
   });
 
   test.each([
-    'E: Unable to correct problems, you have held broken packages.\n nomad : Depends: openssl but it is not installable\nE: unmet dependencies\n',
+    'E: Unable to correct problems, you have held broken packages.\n',
     'E: Failed to fetch http://archive/openssl.deb  404  Not Found\n',
   ])('of such packages refreshes all when a dependency is missing: %j', async stderr => {
     const fromAll = install('nomad=2.0.5-1');
@@ -258,6 +259,17 @@ describe('an installation', () => {
     expect(ran(host).filter(line => line === update)).toHaveLength(4);
   });
 
+  test('fetches anew what is damaged of our own as well', async () => {
+    const path = '/var/lib/apt/lists/apt.releases.hashicorp.com_Packages';
+    const told = {
+      exitCode: 100,
+      stderr: `E: Problem with MergeList ${path}\nE: The package lists could not be parsed.\n`,
+    };
+    const host = aptHost({ [updateOurs]: inTurn(told, {}), [installAhead]: {} }, { [path]: '@@' });
+    await manager.install(host, nomad);
+    expect(ran(host)).toEqual([updateOurs, 'remove', updateOurs, installAhead]);
+  });
+
   test('that goes wrong otherwise ends at once, with what apt-get said', async () => {
     const command = install(`${fromOurs} nomad=2.0.5-1`);
     const host = aptHost({
@@ -270,13 +282,17 @@ describe('an installation', () => {
     expect(ran(host)).toEqual([updateOurs, command]);
   });
 
-  test('never gives up other packages for its own', async () => {
-    const stderr = 'E: Packages need to be removed but remove is disabled.\n';
-    const host = aptHost({ [install(`${fromOurs} nomad=2.0.5-1`)]: { exitCode: 100, stderr } });
+  test.each([
+    ['E: Packages need to be removed but remove is disabled.\n', 'conflict'],
+    ["E: Unmet dependencies. Try 'apt --fix-broken install' with no packages\n", 'apt-get --fix-broken install'],
+  ])('gives up, and no other packages for its own, once all repositories were tried: %s', async (stderr, hint) => {
+    const [fromAll, failed] = [install('nomad=2.0.5-1'), { exitCode: 100, stderr }];
+    const host = aptHost({ [installAhead]: failed, [fromAll]: failed });
     await expect(manager.install(host, nomad)).rejects.toMatchObject({
       code: 'packages-failed',
-      hint: expect.stringContaining('conflict'),
+      hint: expect.stringContaining(hint),
     });
+    expect(ran(host)).toEqual([updateOurs, installAhead, update, fromAll]);
   });
 
   test('whose index is signed with another key is not tried again', async () => {
@@ -292,7 +308,6 @@ describe('an installation', () => {
   test.each([
     ['disk-full', 'E: Failed to fetch x.deb  Error writing to file - write (28: No space left on device)\n', 'df -h'],
     ['disk-full', "E: You don't have enough free space in /var/cache/apt/archives/.\n", 'df -i'],
-    ['packages-failed', 'E: Unmet dependencies. Try apt --fix-broken install\n', 'apt-get --fix-broken install'],
     [
       'packages-failed',
       "E: Problem parsing file '/var/lib/dpkg/status' near line 40\\nE: The package lists or status file could not be parsed or opened.\\n",

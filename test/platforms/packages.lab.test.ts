@@ -76,16 +76,15 @@ describe.skipIf(reason !== undefined)('packages on real nodes', () => {
     await busy;
   });
 
-  test('a transaction that was killed half-way is ended by the next run', async () => {
+  test('a transaction that was killed half-way is made anew, in the versions that are wanted', async () => {
     const node = await freshNode(lab, { name: 'killed', system: 'debian12' });
-    const first = bootstrap(node, [...image, ...flags]);
+    const running = bootstrap(node, [...image, ...flags]);
     await holds(node, 'pgrep -x dpkg && test -n "$(ls /var/lib/dpkg/updates)"');
     await node.exec(['sh', '-c', 'pkill -KILL -x dpkg; pkill -KILL -x apt-get'], { check: false });
-    expect((await first).exitCode).toBe(1);
 
-    const second = await bootstrap(node, [...image, ...flags]);
+    const run = await running;
 
-    expect(second.exitCode, JSON.stringify(ending(second))).toBe(0);
+    expect(run.exitCode, JSON.stringify(ending(run))).toBe(0);
     expect((await node.exec(['dpkg', '--audit'])).stdout).toBe('');
     expect([await version(node, 'nomad'), await version(node, 'consul')]).toEqual([
       `${lab.mirror.offer.nomad.real}-1`,

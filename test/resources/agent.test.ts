@@ -112,12 +112,17 @@ describe('an agent', () => {
       return consul.promise;
     };
     const applied = change?.apply(host, { ended, endPart: () => undefined });
-    await expect.poll(() => asked).toEqual(['consul: systemctl enable --quiet nomad.service']);
+    // A machine that is restarted meanwhile must not start it.
+    await expect.poll(() => asked).toEqual(['consul: nomad config validate /var/lib/nomad-bootstrap/staging/nomad']);
     expect(host.contents()[config]).toBe('name = "a"\n');
     consul.resolve();
     await applied;
 
-    expect(commandsOf(host).at(-1)).toBe('systemctl restart nomad.service');
+    expect(commandsOf(host).slice(-3)).toEqual([
+      'systemctl enable --quiet nomad.service',
+      'systemctl reset-failed nomad.service',
+      'systemctl restart nomad.service',
+    ]);
   });
 
   it('gets its former configuration back when the step fails that it starts after', async () => {

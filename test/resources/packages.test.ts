@@ -148,9 +148,11 @@ describe('another version of what is there', () => {
 test('a transaction that was cut off after all packages were there is ended, where it has left something to do', async () => {
   const { manager } = memoryManager({ nomad: '2.0.5-1', consul: '1.21.5-1', iptables: '1' });
   let left: readonly string[] = ['libc-bin'];
+  const given: unknown[][] = [];
   const remains = {
     of: async () => left,
-    async settle() {
+    async settle(...all: unknown[]) {
+      given.push(all);
       left = [];
     },
   };
@@ -163,7 +165,8 @@ test('a transaction that was cut off after all packages were there is ended, whe
     summary: 'end the transaction that was cut off, for libc-bin',
     undo: { kind: 'none' },
   });
-  await change?.apply(host);
+  await change?.apply(host, { ended: async () => {}, endPart: () => {} });
+  expect(given).toEqual([[host]]);
   expect(await planned(true)).toBeUndefined();
 });
 

@@ -1,5 +1,14 @@
+import { bootstrap, type Run } from '../../cluster/bootstrap.ts';
 import type { Fault } from '../lab.ts';
-import { type BootstrapFault, refused, refusedUntouched, script, shell, survived } from './bootstrap-fault.ts';
+import {
+  type BootstrapFault,
+  refused,
+  refusedUntouched,
+  script,
+  shell,
+  survived,
+  type World,
+} from './bootstrap-fault.ts';
 
 const apt = 'apt.releases.hashicorp.com';
 const rpm = 'rpm.releases.hashicorp.com';
@@ -25,6 +34,29 @@ const withoutNames = "sed -i.lab '/203\\.0\\.113\\.1/d' /etc/hosts";
 const withNames = 'cp /etc/hosts.lab /etc/hosts && rm /etc/hosts.lab';
 const proxy = 'http://203.0.113.1:3128';
 const mirrorArgv = ['image', '--docker', 'none', '--mirror', 'https://mirror.lab'];
+
+/** A Linode whose metadata service answers after so many milliseconds. */
+function metadataLate(afterMs: number): BootstrapFault['inject'] {
+  return async ({ lab, node }) => {
+    const address = node.publicAddress ?? '';
+    await lab.mirror.setMetadata(address, { kind: 'silent' });
+    const instance = {
+      ...{ id: node.linode?.id ?? 0, label: 'late', region: 'us-east', type: 'g6-standard-2', tags: [] },
+      interfaces: [
+        { label: '', purpose: 'public', ipam_address: '' },
+        { label: 'cluster', purpose: 'vlan', ipam_address: `${node.vlanAddress}/24` },
+      ] as const,
+      ipv4: { public: [`${address}/32`], private: [], shared: [] },
+    };
+    setTimeout(() => void lab.mirror.setMetadata(address, { kind: 'linode', instance }), afterMs);
+    return undefined;
+  };
+}
+
+/** What becomes of an image, on the network that only the metadata service names. */
+function serverOnVlan({ lab, node }: World): Promise<Run> {
+  return bootstrap(node, ['server', '--insecure', '--network', 'vlan', '--docker', 'none', ...lab.mirror.offer.flags]);
+}
 
 /** What upstreams, and what lies between, do to a bootstrap. */
 export const upstreamFaults: readonly BootstrapFault[] = [
@@ -465,22 +497,22 @@ export const upstreamFaults: readonly BootstrapFault[] = [
     title: "a Linode's metadata service answers 15 s late",
     spec: { linode: { label: 'late' } },
     argv: ['server', '--insecure'],
-    inject: async world => {
-      const { lab, node } = world;
-      const address = node.publicAddress ?? '';
-      await lab.mirror.setMetadata(address, { kind: 'silent' });
-      const instance = {
-        ...{ id: node.linode?.id ?? 0, label: 'late', region: 'us-east', type: 'g6-standard-2', tags: [] },
-        interfaces: [
-          { label: '', purpose: 'public', ipam_address: '' },
-          { label: 'cluster', purpose: 'vlan', ipam_address: `${node.vlanAddress}/24` },
-        ] as const,
-        ipv4: { public: [`${address}/32`], private: [], shared: [] },
-      };
-      setTimeout(() => void lab.mirror.setMetadata(address, { kind: 'linode', instance }), 15_000);
-      return undefined;
-    },
+    inject: metadataLate(15_000),
     expect: survived(/metadata service does not answer yet/),
+  },
+  {
+    id: 'metadata-late-on-image',
+    title: 'the same 10 s late, on a machine that was made from an image',
+    on: 'node',
+    spec: { linode: { label: 'late' } },
+    argv: ['image', '--docker', 'none'],
+    inject: metadataLate(10_000),
+    run: serverOnVlan,
+    expect: survived(/metadata service does not answer yet/),
+    heals: async world => {
+      const { exitCode } = await serverOnVlan(world);
+      if (exitCode !== 0) throw new Error(`a rerun ends with ${exitCode}`);
+    },
   },
   {
     id: 'metadata-silent',
