@@ -24,7 +24,9 @@ async function buildExecutable(output: string, architecture: Architecture): Prom
       executable,
       output: unfinished,
       disableExperimentalSEAWarning: true,
-      execArgv: ['--disable-sigusr1'], // that signal would open a debugger
+      // That signal would open a debugger. And buffers of downloads are kept until the next small collection: with the usual 16 MiB
+      // between two of them, a client's bootstrap had 165 MiB in use, with one 120.
+      execArgv: ['--disable-sigusr1', '--max-semi-space-size=1'],
       execArgvExtension: 'none', // NODE_OPTIONS must not reach a program that runs as root
       // V8 takes a code cache only on the kind of machine that made it, and warns at every start otherwise.
       useCodeCache: architecture === hostArchitecture(),

@@ -204,8 +204,8 @@ async function install(
 
 /** It lacks what a repository was to give: another attempt may get it. */
 const unfetched = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not found|Unable to locate package/;
-/** Something was begun: what comes after it hides the cause. */
-const ofDpkg = /Sub-process \S*dpkg/;
+/** A package could not be brought: what comes after it hides the cause. A dpkg that was killed says otherwise. */
+const ofDpkg = /Sub-process \S*dpkg returned an error/;
 
 /** What cannot be done ahead of time is done, or fails, when everything is there. */
 async function ahead(work: () => Promise<void>): Promise<void> {

@@ -121,7 +121,7 @@ describe('an installation', () => {
     const host = aptHost({
       [installAhead]: {
         exitCode: 100,
-        stderr: 'nomad: post-installation script failed\nE: Sub-process /usr/bin/dpkg\n',
+        stderr: 'nomad: post-installation script failed\nE: Sub-process /usr/bin/dpkg returned an error code (1)\n',
       },
       [installMixed]: { exitCode: 100, stderr: 'E: dpkg was interrupted\n' },
     });
@@ -135,6 +135,7 @@ describe('an installation', () => {
   test.each([
     'E: Unable to correct problems, you have held broken packages.\n',
     "E: The package libssl3 needs to be reinstalled, but I can't find an archive for it.\n",
+    'E: Sub-process /usr/bin/dpkg exited unexpectedly\n',
     'E: Failed to fetch https://x/nomad.deb  404  Not Found\n',
   ])('brings all at once where ours could not be brought first: %j', async stderr => {
     const host = aptHost({ [installAhead]: { exitCode: 100, stderr }, [installMixed]: {} });
