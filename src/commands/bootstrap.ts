@@ -42,7 +42,7 @@ export async function run(given: CommandContext): Promise<ExitCode> {
   const target = await targetOf(context);
   refuseIfNot(context, await runChecks(settings.dryRun === true ? dryRunPreflight : preflight, host, target));
   // What is a member already was judged when it became one.
-  if (isSecure(target) && context.recorded === undefined) await refuseOtherCluster(host, target);
+  if (isSecure(target) && context.recorded?.config.node === undefined) await refuseOtherCluster(host, target);
 
   if (settings.dryRun === true) {
     const changes = await planAll(steps, target, host);

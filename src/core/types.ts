@@ -221,7 +221,7 @@ export interface Change {
 export interface Course {
   /**
    * Waits for the end of a step, or of a part of it that it tells of (`packages/downloads`): what can be got ready at once may have
-   * to take effect after another. Throws when something has failed in the meantime, or a signal has come.
+   * to take effect after another. Throws when something has failed in the meantime, or a signal has come: what waits has had no effect yet.
    */
   ended(what: string): Promise<void>;
   /** Tells that a part of the step at hand has ended; its end does the same. */

@@ -158,11 +158,11 @@ async function install(
     if (!oursAlone && attempt === 1 && ours.length > 0) {
       // One is unpacked while the other is downloaded.
       await together([
-        ahead(async () => {
+        ahead(host, async () => {
           await runUnlocked(host, [...transaction, ...from(hashicorp), ...ours], env, transactionLocks);
           endPart?.('pinned');
         }),
-        ahead(async () => {
+        ahead(host, async () => {
           await refresh(host, sources, [listsLock]);
           // The other one holds locks that this does not need.
           await runUnlocked(
@@ -193,6 +193,7 @@ async function install(
       const more = oursAlone && !final && !ofDpkg.test(detail);
       if (more || (damaged.length > 0 && attempt < attempts)) {
         oursAlone = false;
+        await host.sleep(0);
         await heal(host, env);
         continue;
       }
@@ -208,12 +209,14 @@ const unfetched = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not fou
 const ofDpkg = /Sub-process \S*dpkg returned an error/;
 
 /** What cannot be done ahead of time is done, or fails, when everything is there. */
-async function ahead(work: () => Promise<void>): Promise<void> {
+async function ahead(host: Host, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
     if (!(error instanceof BootstrapError) || error.code !== 'command-failed') throw error;
     if (ofDpkg.test(error.detail ?? '')) throw notInstalled(error);
+    // After Ctrl-C, which may be what ended it, nothing else is tried.
+    await host.sleep(0);
   }
 }
 

@@ -99,12 +99,12 @@ export function agent(spec: AgentSpec): Resource {
             for (const step of spec.startsAfter ?? []) await course?.ended(step);
             if (!running) await spec.beforeStart?.(target);
           };
-          const make = () => bringUp(target, spec, { digest, recordPath, predecessor });
-          if (!wanted.includes('restart')) return make();
+          if (!wanted.includes('restart')) return bringUp(target, spec, { digest, recordPath, predecessor });
           await predecessor();
           await (spec.inTurn ?? atOnce)(target, async () => {
             await spec.beforeRestart(target);
-            await make();
+            // Nothing may hold it up any more: it is stopped on the way.
+            await bringUp(target, spec, { digest, recordPath, predecessor: async () => {} });
           });
         },
       };

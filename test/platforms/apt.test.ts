@@ -223,6 +223,17 @@ describe('an installation', () => {
     expect(ran(host)).toEqual(begun);
   });
 
+  test.each([
+    ['ours and others', mixed, [...begun, downloadAhead]],
+    ['ours alone', nomad, [updateOurs, installAhead]],
+  ] as const)('of %s that was ended by a second Ctrl-C is not begun anew', async (_which, wanted, expected) => {
+    const host = aptHost({ [installAhead]: { exitCode: 143 } });
+    const interrupted = new BootstrapError('interrupted', 'interrupted', { hint: 'x' });
+    const ending = { ...host, sleep: () => Promise.reject(interrupted) };
+    await expect(manager.install(ending, wanted)).rejects.toBe(interrupted);
+    expect(ran(host)).toEqual(expected);
+  });
+
   test('tries again with fresh indexes when a download fails', async () => {
     const command = installMixed;
     const lost = { exitCode: 100, stderr: 'E: Failed to fetch https://x/nomad.deb  404  Not Found\n' };
