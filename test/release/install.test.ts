@@ -294,31 +294,35 @@ describe.skipIf(obstacles.length > 0)('install.sh', () => {
   it.each([
     { name: 'install.sh', every: 100, first: 'uname -s' },
     { name: 'bundle.sh', every: 300, first: 'id -u' },
-  ])('executes nothing when its own download is cut off, wherever that is: $name', ({ name, every, first }) => {
-    const whole = readFileSync(path.join(release, name), 'utf8').trimEnd();
-    const witness = path.join(folder, `executed-${name}`);
-    const cuts: string[] = [];
-    for (let end = 0; end < whole.length - 2; end += every) cuts.push(whole.slice(0, end));
-    // And at every byte of the last lines, where a whole command could be left.
-    for (let end = whole.length - 59; end < whole.length - 1; end += 1) cuts.push(whole.slice(0, end));
-    const trap = `#!/bin/sh\necho "$0 $*" >>${witness}\n`;
-    const bin = path.join(folder, `traps-${name}`);
-    mkdirSync(bin);
-    for (const program of [...basics, 'curl', 'wget', 'xz', 'gzip', 'cut']) {
-      writeFileSync(path.join(bin, program), trap, { mode: 0o755 });
-    }
-    expect(cuts.length).toBeGreaterThan(90);
-    for (const shell of shells) {
-      const [program = '', ...options] = shell;
-      const shellPath = spawnSync('which', [program], { encoding: 'utf8' }).stdout.trim();
-      for (const cut of cuts) spawnSync(shellPath, [...options, '-s', 'server'], { input: cut, env: { PATH: bin } });
-    }
-    expect(existsSync(witness)).toBe(false);
+  ])(
+    'executes nothing when its own download is cut off, wherever that is: $name',
+    ({ name, every, first }) => {
+      const whole = readFileSync(path.join(release, name), 'utf8').trimEnd();
+      const witness = path.join(folder, `executed-${name}`);
+      const cuts: string[] = [];
+      for (let end = 0; end < whole.length - 2; end += every) cuts.push(whole.slice(0, end));
+      // And at every byte of the last lines, where a whole command could be left.
+      for (let end = whole.length - 59; end < whole.length - 1; end += 1) cuts.push(whole.slice(0, end));
+      const trap = `#!/bin/sh\necho "$0 $*" >>${witness}\n`;
+      const bin = path.join(folder, `traps-${name}`);
+      mkdirSync(bin);
+      for (const program of [...basics, 'curl', 'wget', 'xz', 'gzip', 'cut']) {
+        writeFileSync(path.join(bin, program), trap, { mode: 0o755 });
+      }
+      expect(cuts.length).toBeGreaterThan(90);
+      for (const shell of shells) {
+        const [program = '', ...options] = shell;
+        const shellPath = spawnSync('which', [program], { encoding: 'utf8' }).stdout.trim();
+        for (const cut of cuts) spawnSync(shellPath, [...options, '-s', 'server'], { input: cut, env: { PATH: bin } });
+      }
+      expect(existsSync(witness)).toBe(false);
 
-    // The whole of it does run them: the traps work.
-    spawnSync('/bin/sh', ['-s', 'server'], { input: whole, env: { PATH: bin } });
-    expect(readFileSync(witness, 'utf8')).toContain(first);
-  });
+      // The whole of it does run them: the traps work.
+      spawnSync('/bin/sh', ['-s', 'server'], { input: whole, env: { PATH: bin } });
+      expect(readFileSync(witness, 'utf8')).toContain(first);
+    },
+    120_000,
+  );
 });
 
 describe('a release', () => {
