@@ -288,7 +288,7 @@ async function updateIndexes(
   }
 }
 
-/** Reading one source file alone takes a tenth of the time of reading all. The caches that all use are left to them. */
+/** One source file alone: apt-get need not read all the others' indexes. The caches that all use are left to them. */
 function from(source: Path): readonly string[] {
   return ['-o', `Dir::Etc::sourcelist=${source}`, '-o', 'Dir::Etc::sourceparts=-', ...withoutCaches];
 }
