@@ -5,6 +5,7 @@ import { madeOnce, recipeDigest } from './cache.ts';
 import { runCommand } from './commands.ts';
 import { certificateAuthority } from './keys.ts';
 import { type EnterpriseLinux, enterpriseLinux, enterpriseRelease } from './packages/enterprise.ts';
+import { installRequirements } from './requirements.ts';
 
 /**
  * The systems that a lab node can be. `rocky9` is an honest test of dnf and rpm, not of Rocky Linux: it is a Debian root
@@ -37,6 +38,7 @@ const extraPackages: Readonly<Record<System, readonly string[]>> = {
  * machine's own archive; after that, found in the cache.
  */
 export async function baseFor(system: System): Promise<string> {
+  await installRequirements();
   const authority = await certificateAuthority();
   const enterprise = system === 'rocky9' ? await enterpriseLinux() : undefined;
   const recipe = recipeDigest(
