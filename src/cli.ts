@@ -141,9 +141,9 @@ function takeSwitchValues(argv: readonly string[]) {
     if (flag.replace(/^no-/, '') in Object.prototype) throw badUsage(`Unknown argument: ${flag}`);
     // The last one counts.
     if (value === undefined) switches.delete(flag.replace(/^no-/, ''));
-    if (value === undefined || !known.has(flag)) return word;
-    switches.set(flag, value);
-    return `--${flag}`;
+    if (!known.has(flag)) return word;
+    if (value !== undefined) switches.set(flag, value);
+    return `--${flag}=true`; // a bare one that precedes the command would take its name for a value
   });
   return { words, switches };
 }

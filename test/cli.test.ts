@@ -60,11 +60,20 @@ describe('a command line', () => {
     });
   });
 
+  it('takes options before the command, switches as well', () => {
+    expect(parse('--dry-run', '--insecure', 'server', '--expect', '3')).toEqual(
+      parse('server', '--dry-run', '--insecure', '--expect', '3'),
+    );
+    expect(parse('--no-color', '--expect', '3', 'server').values).toEqual({ expect: '3', color: false });
+  });
+
   it('passes the value of a switch on to be judged: it is never taken for false', () => {
     expect(parse('server', '--dry-run=yes').values).toEqual({ dryRun: 'yes' });
     expect(parse('server', '--dry-run=1', '--json=maybe').values).toEqual({ dryRun: '1', json: 'maybe' });
     expect(parse('server', '--dry-run=no', '--dry-run').values).toEqual({ dryRun: true });
     expect(parse('server', '--dry-run=yes', '--no-dry-run').values).toEqual({ dryRun: false });
+    expect(parse('server', '--dry-run', '--no-dry-run').values).toEqual({ dryRun: false });
+    expect(parse('server', '--no-dry-run', '--dry-run', '--dry-run').values).toEqual({ dryRun: true });
   });
 
   it('may name an action where the command has some', () => {

@@ -33,13 +33,15 @@ function judged(name: OptionName, layer: Layer): unknown {
     throw badSetting(layer.place(name), given, 'was given more than once', describe);
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const message = result.error.issues[0]?.message ?? 'cannot be used';
-  throw badSetting(
-    layer.place(name),
-    given,
-    message.startsWith('must') || message.startsWith('values') ? message : `must be ${placeholder ?? 'true or false'}`,
-    describe,
-  );
+  const [issue] = result.error.issues;
+  const message = issue?.message ?? 'cannot be used';
+  const complaint =
+    issue?.code === 'invalid_type' && issue.expected === 'string' && ['number', 'boolean'].includes(typeof given)
+      ? `is read as a ${typeof given}, and text is wanted: put it in quotes`
+      : message.startsWith('must') || message.startsWith('values')
+        ? message
+        : `must be ${placeholder ?? 'true or false'}`;
+  throw badSetting(layer.place(name), given, complaint, describe);
 }
 
 function badSetting(place: string, given: unknown, complaint: string, describe: string): BootstrapError {

@@ -143,6 +143,17 @@ describe('settings', () => {
     });
   });
 
+  it('tells that what YAML takes for a number must be in quotes: of 1.10 it leaves 1.1', async () => {
+    for (const [line, kind] of [
+      ['nomad-version: 1.10', 'number'],
+      ['node-pool: true', 'boolean'],
+    ] as const) {
+      const layer = await fileLayer('f.yaml', line);
+      expect(() => mergeLayers([layer])).toThrow(`is read as a ${kind}, and text is wanted: put it in quotes`);
+    }
+    expect(mergeLayers([await fileLayer('f.yaml', 'name: "12"')])).toEqual({ name: '12' });
+  });
+
   it('judge what a file holds by its type too', async () => {
     const layer = await fileLayer('f.yaml', 'expect: true\n');
 
