@@ -32,7 +32,7 @@ const defaultTimeoutMs = 5000;
 const shortestPauseMs = 50;
 const longestPauseMs = 1000;
 
-/** The checks meant, in list order. Throws `bad-usage`, naming all ids, when one of the selection's ids is unknown. */
+/** The checks meant, in list order. Throws `bad-usage`, naming all ids, when one of the selection's ids is unknown, or none is left to ask. */
 export function selectChecks<C extends { readonly id: string }>(
   checks: readonly C[],
   { only, skip = [] }: CheckSelection,
@@ -44,7 +44,14 @@ export function selectChecks<C extends { readonly id: string }>(
       hint: `the checks are: ${known.join(', ')}`,
     });
   }
-  return checks.filter(check => (only?.includes(check.id) ?? true) && !skip.includes(check.id));
+  const selected = checks.filter(check => (only?.includes(check.id) ?? true) && !skip.includes(check.id));
+  if (selected.length === 0 && checks.length > 0) {
+    // Nothing asked is nothing wrong: a script with an empty variable would be told that all is well.
+    throw new BootstrapError('bad-usage', '--only and --skip leave no check to ask', {
+      hint: `the checks are: ${known.join(', ')}`,
+    });
+  }
+  return selected;
 }
 
 /**

@@ -76,6 +76,13 @@ describe('runChecks', () => {
     });
   });
 
+  test('refuses to ask nothing, which would be healthy', () => {
+    for (const selection of [{ only: [] }, { only: ['a'], skip: ['a'] }]) {
+      expect(() => selectChecks([check('a', () => fine)], selection)).toThrow('leave no check to ask');
+    }
+    expect(selectChecks([], {})).toEqual([]);
+  });
+
   test('refuses an unknown id with the list of all', () => {
     expect(() => selectChecks([check('a', () => fine)], { only: ['a', 'x'], skip: ['y'] })).toThrow(
       expect.objectContaining({
