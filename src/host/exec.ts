@@ -86,7 +86,7 @@ export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event
     const durationMs = Math.round(performance.now() - startedAt);
     const text = [output.stdout, output.stderr].filter(part => part !== '').join('\n');
     report({ type: 'command', argv, exitCode: output.exitCode, durationMs, output: options.mutating ? text : '' });
-    return { output, timedOut: limit.passed() };
+    return { output, timedOut: limit.passed(), signal: result.signal };
   }
 
   return {
@@ -100,14 +100,19 @@ export function createExec(environment: NodeJS.ProcessEnv, report: (event: Event
       return output;
     },
     async run(argv, options = {}) {
-      const { output, timedOut } = await spawn(argv, { ...options, mutating: true });
+      const { output, timedOut, signal } = await spawn(argv, { ...options, mutating: true });
       if (output.exitCode === 0) return output;
+      const killed = timedOut ? undefined : signal;
       const reason = timedOut
         ? `did not end within ${(options.timeoutMs ?? 0) / 1000} s`
-        : `ended with exit code ${output.exitCode}`;
+        : killed === undefined
+          ? `ended with exit code ${output.exitCode}`
+          : `was ended by ${killed}`;
+      const said = output.stderr.trim() === '' ? output.stdout : output.stderr;
       throw new BootstrapError('command-failed', `${argv.join(' ')} ${reason}`, {
         hint: 'read the lines above; once their cause is gone, run the same command again',
-        detail: lastLines(output.stderr.trim() === '' ? output.stdout : output.stderr, 20),
+        // What was killed cannot say so itself.
+        detail: lastLines(killed === undefined ? said : `${said.trimEnd()}\n${argv[0]} ${reason}`.trimStart(), 20),
       });
     },
     endChildren() {

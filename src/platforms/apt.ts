@@ -194,17 +194,20 @@ async function install(
       if (more || (damaged.length > 0 && attempt < attempts)) {
         oursAlone = false;
         await host.sleep(0);
-        await heal(host, env);
-        continue;
+      } else if ((unfetched.test(detail) || cutOff.test(detail)) && !final && attempt < attempts) {
+        await host.sleep(1000 * 2 ** (attempt - 1));
+      } else {
+        throw notInstalled(error);
       }
-      if (!unfetched.test(detail) || final || attempt === attempts) throw notInstalled(error);
-      await host.sleep(1000 * 2 ** (attempt - 1));
+      await heal(host, env);
     }
   }
 }
 
 /** It lacks what a repository was to give: another attempt may get it. */
 const unfetched = /Failed to fetch|Unable to fetch|Hash Sum mismatch|was not found|Unable to locate package/;
+/** Something, such as a kernel that is short of memory, ended apt-get or its dpkg: what they left can be gone on with. */
+const cutOff = /Sub-process \S*dpkg (?:received|exited unexpectedly)|apt-get was ended by SIG/;
 /** A package could not be brought: what comes after it hides the cause. A dpkg that was killed says otherwise. */
 const ofDpkg = /Sub-process \S*dpkg returned an error/;
 

@@ -5,7 +5,7 @@ import { certificateOf } from '../../src/resources/server-certificate.ts';
 import { makeLeaf } from '../../src/token/certificates.ts';
 import type { ServerCredentials } from '../../src/token/credentials.ts';
 import { runCommand } from '../lab/commands.ts';
-import { type ExecOptions, type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
+import { type ExecOptions, type Lab, type LabNode, openLab, waitFor, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import { inNamespace, nodeNamespace } from '../lab/network.ts';
 import { type SeenProcess, watchProcesses } from '../lab/processes.ts';
 import {
@@ -28,6 +28,8 @@ import { type ClusterSecrets, clusterSecrets, filesWith, leaksOf } from './secre
 
 const reason = whyNoLab();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/fresh-cluster.lab.test.ts: ${reason}\n`);
+/** Then the cluster is made without a token, and what needs one, or a job, is skipped. */
+const noToken = whyNoRealAgents();
 
 /** What a finished node may go on writing by itself, and why. */
 const alive = [
@@ -49,7 +51,7 @@ const foreign = {
 const isOfNode = (id: string): boolean => !id.startsWith('acl:');
 
 describe.skipIf(reason !== undefined)(
-  'three servers, one of them with dnf, and two clients, made by one line each from one token',
+  `three servers, one of them with dnf, and two clients, made by one line each ${noToken === undefined ? 'from one token' : 'without a token'}`,
   () => {
     let lab: Lab;
     let servers: readonly LabNode[];
@@ -66,11 +68,12 @@ describe.skipIf(reason !== undefined)(
     const line = (node: LabNode): readonly string[] => [
       ...(servers.includes(node) ? ['server', '--expect', '3'] : ['client']),
       ...['--join', servers.map(({ vlanAddress }) => vlanAddress).join(',')],
-      ...(byVariable(node) ? [] : ['--token-file', tokenFile]),
+      ...(noToken !== undefined ? ['--insecure'] : byVariable(node) ? [] : ['--token-file', tokenFile]),
       ...lab.mirror.offer.flags,
     ];
     /** The last of each kind has its token in a variable. */
-    const byVariable = (node: LabNode): boolean => node === servers[2] || node === clients[1];
+    const byVariable = (node: LabNode): boolean =>
+      noToken === undefined && (node === servers[2] || node === clients[1]);
     const tokenOf = (node: LabNode): string => (servers.includes(node) ? secrets.server : secrets.client);
     const given = (node: LabNode): ExecOptions =>
       byVariable(node) ? { env: { NOMAD_BOOTSTRAP_TOKEN: tokenOf(node), ...foreign } } : { env: foreign };
@@ -205,7 +208,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     it('runs a job in a container on a bridge network, whose port answers on the private network and not on the public one', async context => {
-      context.skip(lab.mirror.offer.nomad.standIn, 'a stand-in for Nomad runs no jobs');
+      context.skip(noToken !== undefined, noToken);
       const [server] = servers as [LabNode];
       const [client] = clients as [LabNode];
       await client.importImage('lab/busybox:1');
@@ -242,7 +245,7 @@ describe.skipIf(reason !== undefined)(
     });
 
     it("renews servers' certificates under load, one server at a time, and neither a leader nor an allocation goes", async context => {
-      context.skip(lab.mirror.offer.nomad.standIn, 'a stand-in for Nomad runs no jobs');
+      context.skip(noToken !== undefined, noToken);
       const [server] = servers as [LabNode];
       const state = async () => ({
         nomad: await get(server, 'http://127.0.0.1:4646/v1/status/leader'),
@@ -312,7 +315,8 @@ describe.skipIf(reason !== undefined)(
       expect((await each(node => verify(node, ['--wait', '60']))).map(complaints)).toEqual(nodes.map(() => []));
     });
 
-    it('has one management token in each agent, the same that every server tells, and no other but its own few', async () => {
+    it('has one management token in each agent, the same that every server tells, and no other but its own few', async context => {
+      context.skip(noToken !== undefined, noToken);
       const kinds = ['nomad-management', 'consul-management', 'nomad-gossip', 'consul-gossip', 'ca-certificate'];
       const told = await Promise.all(
         servers.map(async node =>
@@ -334,7 +338,8 @@ describe.skipIf(reason !== undefined)(
       expect(powerful.length).toBe(1);
     });
 
-    it("gives whoever has no token nothing but liveness, public keys and the UI's files, and off this machine nothing at all", async () => {
+    it("gives whoever has no token nothing but liveness, public keys and the UI's files, and off this machine nothing at all", async context => {
+      context.skip(noToken !== undefined, noToken);
       const asked = [
         ...['status/leader', 'agent/health', 'jobs', 'nodes', 'agent/self', 'vars', 'acl/tokens'].map(
           path => `http://127.0.0.1:4646/v1/${path}`,
@@ -365,7 +370,8 @@ describe.skipIf(reason !== undefined)(
       }
     });
 
-    it('keeps every secret out of arguments, environments, output, logs, units and the KV store', async () => {
+    it('keeps every secret out of arguments, environments, output, logs, units and the KV store', async context => {
+      context.skip(noToken !== undefined, noToken);
       const leaks = leaksOf(secrets.all);
       const ofChildren = processes.filter(({ argv }) => !/^(?:\S*\/)?(?:nsenter|sh|env|nomad-bootstrap)\b/.test(argv));
       expect(processes.length).toBeGreaterThan(200);
@@ -394,7 +400,8 @@ describe.skipIf(reason !== undefined)(
       );
     });
 
-    it("keeps secrets in few files, each for its own agent alone, and none of the servers' on a client", async () => {
+    it("keeps secrets in few files, each for its own agent alone, and none of the servers' on a client", async context => {
+      context.skip(noToken !== undefined, noToken);
       const keys = await each(async node => new Secret(await node.readFile('/etc/nomad.d/tls/agent-key.pem')));
       const found = await Promise.all(
         nodes.map((node, at) => filesWith(node, [...secrets.all, ...keys.filter((_, index) => index === at)])),
@@ -508,7 +515,8 @@ describe.skipIf(reason !== undefined)(
       expect(await client.readFile('/etc/nomad.d/nomad.hcl')).toContain('"web"');
     });
 
-    it('takes no token that is damaged, of the wrong kind or of another cluster, and touches nothing for it', async () => {
+    it('takes no token that is damaged, of the wrong kind or of another cluster, and touches nothing for it', async context => {
+      context.skip(noToken !== undefined, noToken);
       const stranger = await freshNode(lab, { name: 'stranger', system: 'debian12' });
       const other = (await stranger.exec([program, 'token', 'create'])).stdout.trim();
       const ofOther = { env: { NOMAD_BOOTSTRAP_TOKEN: other } };
@@ -553,7 +561,7 @@ describe.skipIf(reason !== undefined)(
       const before = await traces(server);
       const slips = [
         ['client', '--join', '10.77.0.12'],
-        ['server', '--insecure'],
+        ...(noToken === undefined ? [['server', '--insecure']] : []),
         ['dev'],
         ['server', '--name', 'other'],
         ['server', '--region', 'other'],
@@ -581,7 +589,8 @@ describe.skipIf(reason !== undefined)(
       expect(reports.map(complaints)).toEqual(nodes.map(() => []));
     });
 
-    it("opens its APIs to the cluster's network when every node is told so, all at once, by HTTPS and for tokens only", async () => {
+    it("opens its APIs to the cluster's network when every node is told so, all at once, by HTTPS and for tokens only", async context => {
+      context.skip(noToken !== undefined, noToken);
       const reruns = await each(node =>
         bootstrap(node, [servers.includes(node) ? 'server' : 'client', '--api', 'cluster']),
       );

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, type LabNode, openLab, whyNoLab } from '../lab/lab.ts';
+import { type Lab, type LabNode, openLab, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import { labApiToken } from '../lab/mirror/linode-api.ts';
 import { testClientToken, testServerToken } from '../token/vectors.ts';
 import { bootstrap, complaints, ending, failure, freshNode, verify } from './bootstrap.ts';
 
-const reason = whyNoLab();
+const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/join-linode.lab.test.ts: ${reason}\n`);
 
 const search = 'linode:tag=nomad,region=us-east';

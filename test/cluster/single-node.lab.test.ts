@@ -95,10 +95,14 @@ describe.skipIf(reason !== undefined)('one node by itself', () => {
     const node = await freshNode(lab, { name: 'busy', system: 'debian13' });
     const line = ['server', '--insecure', '--with-client', ...flags];
     const lockFile = '/run/nomad-bootstrap.lock';
+    const lastTransaction = 'pgrep -af "^apt-get install .* iptables" | grep -qv -e --download-only';
 
     const first = bootstrap(node, line);
     const pid = await waitFor('the first run to install', async () => {
-      const { stdout } = await node.exec(['sh', '-c', `pgrep -x dpkg >/dev/null && cat ${lockFile}`], { check: false });
+      const { stdout } = await node.exec(
+        ['sh', '-c', `pgrep -x dpkg >/dev/null && ${lastTransaction} && cat ${lockFile}`],
+        { check: false },
+      );
       return /process (\d+)/.exec(stdout)?.[1];
     });
     const second = await bootstrap(node, line);

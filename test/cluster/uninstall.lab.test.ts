@@ -1,8 +1,8 @@
 import { describe, it } from 'vitest';
-import { whyNoLab } from '../lab/lab.ts';
+import { whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import { leavesBothAsTheyWere } from './uninstallation.ts';
 
-const reason = whyNoLab();
+const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/uninstall.lab.test.ts: ${reason}\n`);
 
 // One of each family; uninstall.vm.test.ts has the rest.

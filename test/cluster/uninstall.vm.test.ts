@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { whyNoLab } from '../lab/lab.ts';
+import { whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import { bootstrap, eventsNamed, failure, freshNode, inLab, madeTrue, program } from './bootstrap.ts';
 import { differences, insecure, json, leavesBothAsTheyWere, settled } from './uninstallation.ts';
 
-const reason = whyNoLab();
+const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/uninstall.vm.test.ts: ${reason}\n`);
 
 describe.skipIf(reason !== undefined)('an uninstallation', () => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, type LabNode, openLab, type System, waitFor, whyNoLab } from '../lab/lab.ts';
+import { type Lab, type LabNode, openLab, type System, waitFor, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import {
   bootstrap,
   complaints,
@@ -16,7 +16,7 @@ import {
   verify,
 } from './bootstrap.ts';
 
-const reason = whyNoLab();
+const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/upgrade.vm.test.ts: ${reason}\n`);
 
 /**

@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
+import { type Lab, type LabNode, openLab, waitFor, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import { bootstrap, complaints, ending, executable, freshNode, madeTrue, program, verify } from './bootstrap.ts';
 
-const reason = whyNoLab();
+const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/verify.lab.test.ts: ${reason}\n`);
 
 const image = 'lab/busybox:1';

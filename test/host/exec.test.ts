@@ -147,6 +147,16 @@ describe('what a child left behind', () => {
     await expect(exec().run(['sh', '-c', 'echo sorry; exit 1'])).rejects.toMatchObject({ detail: 'sorry' });
   });
 
+  it('tells that the program was killed, which it could not say itself', async () => {
+    await expect(exec().run(['sh', '-c', 'echo line 1 >&2; kill -KILL $$'])).rejects.toMatchObject({
+      message: expect.stringMatching(/^sh -c .* was ended by SIGKILL$/),
+      detail: 'line 1\nsh was ended by SIGKILL',
+    });
+    await expect(exec().run(['sh', '-c', 'kill -KILL $$'])).rejects.toMatchObject({
+      detail: 'sh was ended by SIGKILL',
+    });
+  });
+
   it.each([
     [127, 'does not exist', ['/no/such/program']],
     [126, 'is not executable', ['/etc/passwd']],

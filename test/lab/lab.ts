@@ -19,6 +19,7 @@ export type { Fault, LinodeInstance, MetadataAnswer, RequestRecord } from './mir
 export type { InterfaceSpec } from './network.ts';
 export type { LinodeSpec, NodeSpec } from './node-record.ts';
 export type { ExecOptions, LabNode } from './nodes.ts';
+export { whyNoRealAgents } from './packages/agents.ts';
 export { whyNoLab } from './requirements.ts';
 export { compareTrees, livingPaths, type Tree, type TreeEntry } from './trees.ts';
 

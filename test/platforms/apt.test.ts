@@ -234,9 +234,14 @@ describe('an installation', () => {
     expect(ran(host)).toEqual(expected);
   });
 
-  test('tries again with fresh indexes when a download fails', async () => {
+  test.each([
+    ['a download failed', 'E: Failed to fetch https://x/nomad.deb  404  Not Found\n'],
+    ['its dpkg was killed', 'E: Sub-process /usr/bin/dpkg received signal 9.\n'],
+    ['its dpkg was lost', 'E: Sub-process /usr/bin/dpkg exited unexpectedly\n'],
+    ['it was killed itself', 'debconf: delaying package configuration\napt-get was ended by SIGKILL'],
+  ])('tries again with fresh indexes when %s', async (_, stderr) => {
     const command = installMixed;
-    const lost = { exitCode: 100, stderr: 'E: Failed to fetch https://x/nomad.deb  404  Not Found\n' };
+    const lost = { exitCode: 100, stderr };
     const host = aptHost({ [command]: inTurn(lost, lost, {}) });
     await manager.install(host, mixed);
     expect(ran(host)).toEqual([...preparation, command, update, command, update, command]);

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freshNode } from '../cluster/bootstrap.ts';
-import { type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
+import { type Lab, type LabNode, openLab, waitFor, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 
-const reason = whyNoLab();
+const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/release/example-job.lab.test.ts: ${reason}\n`);
 
 describe.skipIf(reason !== undefined)("the guide's example job", () => {

@@ -3,11 +3,11 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clientTokenOf, credentialsOf } from '../../src/token/credentials.ts';
 import { createServerToken, parseToken } from '../../src/token/format.ts';
-import { type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
+import { type Lab, type LabNode, openLab, waitFor, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import { firstBootStatus, giveStackScript } from './first-boot.ts';
 import { makeRelease } from './release.ts';
 
-const reason = whyNoLab();
+const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/release/stackscript.lab.test.ts: ${reason}\n`);
 
 const servers = ['server1', 'server2', 'server3'];

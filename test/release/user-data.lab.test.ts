@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, type LabNode, openLab, whyNoLab } from '../lab/lab.ts';
+import { type Lab, type LabNode, openLab, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import { testClientToken } from '../token/vectors.ts';
 import { firstBootStatus, runUserData } from './first-boot.ts';
 import { makeRelease } from './release.ts';
 
-const reason = whyNoLab();
+const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/release/user-data.lab.test.ts: ${reason}\n`);
 
 describe.skipIf(reason !== undefined)('a Linode with user data', () => {

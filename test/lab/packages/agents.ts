@@ -26,12 +26,22 @@ export function agentsDirectory(): string {
   return process.env['NOMAD_BOOTSTRAP_LAB_AGENTS'] ?? path.join(homedir(), '.cache', 'nomad-bootstrap', 'agents');
 }
 
+function given(name: Agent['name']): string | undefined {
+  const file = path.join(agentsDirectory(), name);
+  return existsSync(file) ? file : undefined;
+}
+
+/**
+ * Why jobs cannot run and no cluster can have a token here, or undefined where both can: the stand-in for Nomad runs none, and the
+ * distribution's old Consul knows none of the keys of its configuration that a token needs.
+ */
+export function whyNoRealAgents(): string | undefined {
+  const missing = (['nomad', 'consul'] as const).filter(name => given(name) === undefined);
+  return missing.length === 0 ? undefined : `it needs a real ${missing.join(' and a current ')} (test/lab/README.md)`;
+}
+
 /** The agents that the lab's repositories offer: real ones where they are at hand, see test/lab/README.md. */
 export async function agents(): Promise<{ readonly nomad: Agent; readonly consul: Agent }> {
-  const given = (name: string) => {
-    const file = path.join(agentsDirectory(), name);
-    return existsSync(file) ? file : undefined;
-  };
   const [nomad, consul] = [given('nomad'), given('consul')];
   return {
     nomad: await inspect('nomad', nomad ?? path.join(import.meta.dirname, 'stand-in-nomad.py'), {

@@ -608,7 +608,7 @@ def answer(agent, method, path, query, body):
     if path.startswith("/v1/node/"):
         for node in agent.node_list():
             if node["ID"] == path.split("/")[3]:
-                return 200, node
+                return 200, [] if path.endswith("/allocations") else node
         raise Refusal(404, "node not found")
     if path in ("/v1/jobs", "/v1/allocations", "/v1/evaluations") and method == "GET":
         return 200, []
