@@ -125,9 +125,10 @@ async function stillRunning(
   node: string,
   headers: Readonly<Record<string, string>>,
 ): Promise<number> {
-  const { DrainStrategy } = await readJson<{ DrainStrategy?: unknown }>(host, node, headers, {});
+  const { DrainStrategy } = (await readJson<{ DrainStrategy?: unknown }>(host, node, headers)) ?? {};
   if (DrainStrategy !== null && DrainStrategy !== undefined) return 1;
-  const allocations = await readJson<{ ClientStatus?: string }[]>(host, `${node}/allocations`, headers, []);
+  const allocations = await readJson<{ ClientStatus?: string }[]>(host, `${node}/allocations`, headers);
+  if (!Array.isArray(allocations)) return 0;
   return allocations.filter(({ ClientStatus = '' }) => ['pending', 'running'].includes(ClientStatus)).length;
 }
 
@@ -135,14 +136,13 @@ async function readJson<T>(
   host: HostReader,
   url: string,
   headers: Readonly<Record<string, string>>,
-  otherwise: T,
-): Promise<T> {
+): Promise<T | undefined> {
   try {
     const { status, body } = await host.request(url, { headers, timeoutMs: 10_000 });
-    return status === 200 ? (JSON.parse(new TextDecoder().decode(body)) as T) : otherwise;
+    return status === 200 ? (JSON.parse(new TextDecoder().decode(body)) as T) : undefined;
   } catch (error) {
     if (error instanceof BootstrapError && error.code !== 'unreachable') throw error;
-    return otherwise;
+    return undefined;
   }
 }
 

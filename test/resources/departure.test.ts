@@ -67,6 +67,15 @@ describe('a Nomad client', () => {
     expect(asked.remarks).toEqual([]);
   });
 
+  test.each(['null', '{}', '"x"', 'x'])('leaves all the same when its Nomad answers nonsense: %s', async body => {
+    const host = fixtureHost({
+      files: client,
+      requests: { [`PUT ${node}/drain`]: {}, [`GET ${node}`]: { body }, [`GET ${node}/allocations`]: { body } },
+    });
+    await nomadDeparture(options()).leave(host);
+    expect(sent(host)).toEqual([drainOrder(180e9), 'write']);
+  });
+
   test('that is given no time stops its allocations at once', async () => {
     const host = fixtureHost({
       files: client,
