@@ -8,6 +8,9 @@ import type { Path, Reporter } from './core/types.ts';
 import { isReadableByAll, readGiven, readText } from './host/files.ts';
 import { askSecret } from './host/prompt.ts';
 
+/** What is shorter is no secret but a slip, and would be hidden in the midst of other words. */
+const shortestSecret = 8;
+
 /** A client token, the longest, has 2300 bytes. A device without end, or a disk image that was named by a slip, is not read whole. */
 const mostTokenBytes = 2 ** 14;
 
@@ -21,10 +24,13 @@ export async function givenSecrets(
   hide: (secret: Secret) => void,
   reporter: Reporter,
 ): Promise<Pick<CommandContext, 'token' | 'linodeToken' | 'nomadToken'>> {
+  const hideUnlessShort = (secret: Secret): void => {
+    if (secret.reveal().trim().length >= shortestSecret) hide(secret);
+  };
   const hidden = (text: string | undefined): Secret | undefined => {
     if (text === undefined || text === '') return undefined;
     const secret = new Secret(text);
-    hide(secret);
+    hideUnlessShort(secret);
     return secret;
   };
   const fileOr = async (flag: keyof typeof files, path: Path | undefined, variable: string) =>
@@ -35,7 +41,7 @@ export async function givenSecrets(
       given: hidden(await fileOr('--token-file', tokenFile, tokenVariable)),
       recorded: hidden(await readText(tokenPath).catch(() => undefined)),
       ask: askSecret,
-      hide,
+      hide: hideUnlessShort,
     },
     // What is recorded of it is where Consul reads it.
     linodeToken: hidden((await fileOr('--linode-token-file', linodeTokenFile, linodeTokenVariable))?.trim()),

@@ -47,9 +47,10 @@ export async function main(port: ProcessPort): Promise<ExitCode> {
     port.stdout.write(invocation.text === '' ? '' : `${invocation.text}\n`);
     return exitCodes.converged;
   } catch (error) {
-    if (asksAsPlugin(port)) return await tellPlugin(port, error);
-    const { createReporter } = await import('./reporters/index.ts');
     const { createRedactor } = await import('./core/redact.ts');
+    const redactor = createRedactor();
+    if (asksAsPlugin(port)) return await tellPlugin(port, error, redactor.text);
+    const { createReporter } = await import('./reporters/index.ts');
     const reporter = createReporter({
       stdout: port.stdout,
       stderr: port.stderr,
@@ -57,7 +58,7 @@ export async function main(port: ProcessPort): Promise<ExitCode> {
       json: asksForJson(port),
       quiet: false,
       verbose: false,
-      redactor: createRedactor(),
+      redactor,
     });
     reporter.report(failureOf(error));
     reporter.close();
@@ -80,7 +81,11 @@ function asksAsPlugin({ argv, environment }: ProcessPort): boolean {
 }
 
 /** Whatever went wrong: for a monitor nothing is known of this node then. A signal stays a signal. */
-async function tellPlugin({ stdout }: ProcessPort, error: unknown, redact = (text: string) => text): Promise<ExitCode> {
+async function tellPlugin(
+  { stdout }: ProcessPort,
+  error: unknown,
+  redact: (text: string) => string,
+): Promise<ExitCode> {
   const { nagiosUnknown, renderNagiosUnknown } = await import('./reporters/verify-nagios.ts');
   const { message, hint } = failureOf(error);
   stdout.write(renderNagiosUnknown(redact(`${message}; fix: ${hint}`)));

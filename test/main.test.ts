@@ -11,6 +11,7 @@ import { statPath } from '../src/host/files.ts';
 import { main, type ProcessPort } from '../src/main.ts';
 import { noTerminal } from '../src/reporters/terminal.ts';
 import { version } from '../src/version.ts';
+import { testClientToken, testServerToken } from './token/vectors.ts';
 
 const root = 0;
 const someone = 1000;
@@ -171,6 +172,32 @@ describe('bad input', () => {
     expect(stderr).not.toMatch(/^\s+at |nbt-secret/m);
     expect(stderr).not.toContain('\u001b');
   });
+
+  it.each<[readonly string[], ProcessPort['environment']]>([
+    [['token', 'client', '--token-file', testServerToken], {}],
+    [['token', 'client'], { NOMAD_BOOTSTRAP_TOKEN_FILE: testServerToken }],
+    [['server', '--join', testServerToken], {}],
+    [['server', '--join', testClientToken, '--json'], {}],
+    [['server', testServerToken], {}],
+    [[testServerToken], {}],
+    [['verify', '--format', 'nagios', testServerToken], {}],
+  ])('such as a token in a wrong place is not repeated: line %#', async (argv, environment) => {
+    const { exitCode, stdout, stderr } = await run(argv, root, environment);
+
+    expect(exitCode === exitCodes.usage || argv.includes('nagios')).toBe(true);
+    expect(stdout + stderr).toContain('[hidden]');
+    expect(stdout + stderr).not.toMatch(/nb(server|client)1\./);
+  });
+
+  it.each(['e', 'type', 'failed', ' ', '\n'])(
+    'such as %j for a token leaves the words of the rest alone',
+    async token => {
+      const { exitCode, stdout } = await run(['token', 'client', '--json'], root, { NOMAD_BOOTSTRAP_TOKEN: token });
+
+      expect(exitCode).toBe(exitCodes.usage);
+      expect(JSON.parse(stdout)).toMatchObject({ type: 'failed', code: 'bad-token' });
+    },
+  );
 
   it('such as a file that is no token is not said to hold one', async () => {
     const { exitCode, stderr } = await run(['token', 'client', '--token-file', '/etc/passwd'], root);

@@ -21,12 +21,15 @@ export async function clusterCredentials(
     });
   }
   const former = recorded?.config.node;
-  if (token.given !== undefined && context.flags.has('insecure') && settings.insecure === true) {
+  // A field of a form that was left empty: it counts once a token is needed.
+  const given = token.given?.reveal().trim() === '' ? undefined : token.given;
+  const asksForInsecure = settings.insecure === true && (former === undefined || context.flags.has('insecure'));
+  if (given !== undefined && asksForInsecure) {
     throw new BootstrapError('bad-usage', 'a token and --insecure contradict each other', {
-      hint: 'leave --insecure away for a secure cluster, or the token for an insecure one. Nothing was touched.',
+      hint: 'for a secure cluster leave --insecure away, also as NOMAD_BOOTSTRAP_INSECURE and in the --config file; for an insecure one the token. Nothing was touched.',
     });
   }
-  if (former?.insecure === true && token.given !== undefined) {
+  if (former?.insecure === true && given !== undefined) {
     throw new BootstrapError(
       'wrong-token',
       "this node's cluster was made without a token, and cannot take one on in place",
@@ -49,14 +52,14 @@ export async function clusterCredentials(
   const text = token.given ?? token.recorded ?? (await token.ask("The cluster's token (not shown; none: Enter): "));
   if (text === undefined) return undefined;
   token.hide(text);
-  const given = parseToken(text);
-  refuseOtherKind(role, given.kind, settings.tokenFile);
-  if (token.recorded !== undefined && token.recorded.reveal().trim() !== given.text.reveal()) {
+  const parsed = parseToken(text);
+  refuseOtherKind(role, parsed.kind, settings.tokenFile);
+  if (token.recorded !== undefined && token.recorded.reveal().trim() !== parsed.text.reveal()) {
     throw new BootstrapError('wrong-token', 'this is not the token that this node was made with', {
       hint: 'leave it away: the recorded one is used. A token cannot be changed in place; a node moves to another cluster on a fresh machine, or after nomad-bootstrap uninstall --purge-data. Nothing was touched.',
     });
   }
-  return hidden(await credentialsOf(given, await ownAuthority(context)), token.hide);
+  return hidden(await credentialsOf(parsed, await ownAuthority(context)), token.hide);
 }
 
 /** The credentials of a node that is there, for asking its agents. Throws `wrong-token` where its token is gone. */

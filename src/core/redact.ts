@@ -1,14 +1,17 @@
 import { hidden, type Secret } from './secret.ts';
 
-/** Takes registered secrets out of everything that is shown or logged. */
+/** Takes registered secrets, and whatever looks like a cluster's token, out of everything that is shown or logged. */
 export interface Redactor {
   /** From now on no form of this secret passes. An empty secret is ignored. */
   add(secret: Secret): void;
   /** The text with every form of every secret replaced by `[hidden]`; the same text when there is none. */
   text(text: string): string;
-  /** The same for every string, key or value, within plain data; the same object while no secret is registered. */
+  /** The same for every string, key or value, within plain data. */
   data<T>(data: T): T;
 }
+
+/** A cluster's token, also one that was given in the place of a file's name or an address, and is known to nobody as a secret. */
+const tokenForm = 'nb(?:server|client)\\d+\\.[\\w.-]{8,}';
 
 /**
  * A redactor that knows each secret as it is, in base64 and base64url (also in the midst of a longer encoded text), URL-
@@ -17,7 +20,7 @@ export interface Redactor {
  */
 export function createRedactor(secrets: readonly Secret[] = []): Redactor {
   const known = new Set<string>();
-  let pattern: RegExp | undefined;
+  let pattern = new RegExp(tokenForm, 'g');
   for (const secret of secrets) add(secret);
   return { add, text, data };
 
@@ -25,15 +28,15 @@ export function createRedactor(secrets: readonly Secret[] = []): Redactor {
     for (const form of formsOf(secret.reveal())) known.add(form);
     // The longest first: a form that contains another must win, or its rest would stay.
     const forms = [...known].sort((a, b) => b.length - a.length);
-    pattern = forms.length === 0 ? undefined : new RegExp(forms.map(literal).join('|'), 'g');
+    pattern = new RegExp([...forms.map(literal), tokenForm].join('|'), 'g');
   }
 
   function text(text: string): string {
-    return pattern === undefined ? text : text.replace(pattern, hidden);
+    return text.replace(pattern, hidden);
   }
 
   function data<T>(value: T): T {
-    return pattern === undefined ? value : (redacted(value) as T);
+    return redacted(value) as T;
   }
 
   function redacted(value: unknown): unknown {

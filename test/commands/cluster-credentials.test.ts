@@ -72,6 +72,7 @@ describe('the token of a run', () => {
     ],
     ['is asked for where there is none', { typed: testServerToken }, 'server'],
     ['is not needed where --insecure is said', { insecure: true, said: true }, 'insecure'],
+    ['is no token where its field was left empty', { given: ' \n', insecure: true }, 'insecure'],
   ])('%s', async (_what, situation, expected) => {
     expect(await outcome(situation)).toBe(expected);
   });
@@ -99,6 +100,12 @@ describe('the token of a run', () => {
       /^settings-conflict/,
     ],
     ['a token together with --insecure', { given: testServerToken, insecure: true, said: true }, /^bad-usage/],
+    [
+      'a token together with insecure of a variable or a file',
+      { given: testServerToken, insecure: true },
+      /^bad-usage/,
+    ],
+    ['an empty token where one is needed', { given: ' \n' }, /^bad-token: the token is empty/],
     [
       'a mistyped token',
       { given: testServerToken.replace('00010203', '00010204') },

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createRedactor } from '../../src/core/redact.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { testClientToken, testServerToken } from '../token/vectors.ts';
 
 // A test vector, not a secret.
 const value = 'p"w/ü+1 & ?3\\x';
@@ -71,12 +72,21 @@ describe('what is redacted', () => {
   });
 });
 
-test('without a secret the very same data comes back', () => {
+test('without a secret everything comes back as it was', () => {
   const { text, data } = createRedactor([new Secret('')]);
   const event = { type: 'notice', message: 'x' };
 
-  expect(data(event)).toBe(event);
-  expect(text('x')).toBe('x');
+  expect(data(event)).toEqual(event);
+  expect(text('x nbserver1 nbclient1.')).toBe('x nbserver1 nbclient1.');
+});
+
+test("what looks like a cluster's token is hidden, though nobody knows it as a secret: it may stand in the place of a file", () => {
+  const { text, data } = createRedactor();
+
+  for (const token of [testServerToken, testClientToken, testServerToken.slice(0, 30)]) {
+    expect(text(`--token-file ${token} cannot be read`)).toBe('--token-file [hidden] cannot be read');
+    expect(data({ message: `"${token}", twice: ${token}` })).toEqual({ message: '"[hidden]", twice: [hidden]' });
+  }
 });
 
 test('no secret, of whatever characters, is found in what has been redacted', () => {
