@@ -5,7 +5,7 @@ import type { Role } from '../config/config.ts';
 import { decide } from '../config/decide.ts';
 import { decideRole } from '../config/tags.ts';
 import { converge, planAll } from '../core/converge.ts';
-import { BootstrapError } from '../core/errors.ts';
+import { BootstrapError, hasCode } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
 import { runChecks, waitUntilHealthy } from '../core/run-checks.ts';
 import type { CheckResult } from '../core/types.ts';
@@ -24,7 +24,7 @@ import type { CommandContext } from './command.ts';
 import { consulEnvironment } from './consul-environment.ts';
 import { readingPlugins } from './early-digests.ts';
 import { farewell } from './farewell.ts';
-import { refuseOtherCluster } from './same-cluster.ts';
+import { refuseOtherCluster, warnOfOtherCluster } from './same-cluster.ts';
 import { takeUpConsulToken, untilLeaders } from './secure-start.ts';
 
 /** A first boot's network can be this late, also that of a machine made from an image. */
@@ -79,8 +79,19 @@ interface Progress {
   readonly stillForming: Forming | undefined;
 }
 
-/** The node itself, then what its cluster needs, then its health. */
+/** The node itself, then what its cluster needs, then its health. Whose cluster does not come about is told of others. */
 async function bringUp(context: CommandContext, wanted: NodeTarget): Promise<Progress> {
+  try {
+    const progress = await bringUpStepwise(context, wanted);
+    if (progress.stillForming !== undefined) await warnOfOtherCluster(context, wanted);
+    return progress;
+  } catch (error) {
+    if (hasCode(error, 'not-healthy')) await warnOfOtherCluster(context, wanted);
+    throw error;
+  }
+}
+
+async function bringUpStepwise(context: CommandContext, wanted: NodeTarget): Promise<Progress> {
   const waitSeconds = context.settings.wait ?? defaultWaitSeconds;
   const { applied } = await converge({ ...context, steps, target: wanted });
   let changes = applied.length;
