@@ -195,6 +195,18 @@ describe.skipIf(obstacles.length > 0)('install.sh', () => {
     expect(web.requests.at(-1)).toBe('http://release.invalid/nomad-bootstrap-linux-amd64.xz');
   });
 
+  it.each(['curl', 'wget'])('hands the token over, and not to %s', async fetcher => {
+    const told = '#!/bin/sh\nexport -p >&2\nexit 22\n';
+    const outcome = await run({
+      programs: basics,
+      files: { [fetcher]: told, sleep: '#!/bin/sh\n' },
+      environment: { NOMAD_BOOTSTRAP_TOKEN: 'test-vector', NOMAD_BOOTSTRAP_EXPECT: '3' },
+    });
+
+    expect(outcome.stderr).toMatch(/NOMAD_BOOTSTRAP_EXPECT='?3/);
+    expect(outcome.stderr).not.toContain('test-vector');
+  });
+
   it('takes the executable for the processor', async () => {
     const uname = '#!/bin/sh\ncase $1 in -m) echo aarch64 ;; -s) echo Linux ;; esac\n';
     await run({ files: { uname }, arguments: ['facts'] });

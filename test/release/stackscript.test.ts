@@ -1,5 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -76,6 +78,16 @@ describe.skipIf(!mayNest)('the StackScript', () => {
       'nomad-bootstrap ended with 7',
       '',
     ]);
+  });
+
+  it('says how to go on where the program did not arrive: the line of the log needs it', async () => {
+    const nothing = createServer((_, response) => response.writeHead(404).end());
+    await new Promise<void>(resolve => nothing.listen(0, '127.0.0.1', resolve));
+    const { port } = nothing.address() as AddressInfo;
+    const { output } = await run({ ROLE: 'server', RELEASE_URL: `http://127.0.0.1:${port}` });
+    nothing.close();
+
+    expect(output).toMatch(/^fix: .* bash \/root\/StackScript$/m);
   });
 
   it('hands the tokens over, and puts them into no log', async () => {
