@@ -33,9 +33,9 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 # A first boot's network and DNS may be late.
 for pause in 1 2 4 8 15 30 0; do
   if command -v curl >/dev/null; then
-    curl -fsSL -o install.sh $release_url/install.sh && break
+    curl -fsSL --connect-timeout 10 --max-time 300 -o install.sh $release_url/install.sh && break
   else
-    wget -q -O install.sh $release_url/install.sh && break
+    wget -q -T 60 -t 1 -O install.sh $release_url/install.sh && break
   fi
   if [ "\$pause" = 0 ]; then
     echo '$release_url/install.sh did not arrive' >&2

@@ -14,6 +14,11 @@ packer {
 variable "release_url" {
   description = "Where a release of nomad-bootstrap is served: the files of `make dist RELEASE_URL=...`."
   type        = string
+
+  validation {
+    condition     = can(regex("^https://[A-Za-z0-9._:/@%+=~-]+[^/]$", var.release_url))
+    error_message = "It begins with https:// and does not end with a slash."
+  }
 }
 
 variable "image" {
@@ -58,7 +63,10 @@ build {
   provisioner "shell" {
     inline = [
       "cloud-init status --wait >/dev/null || true",
-      "curl -fsSL ${var.release_url}/install.sh | sh -s -- image ${var.options}",
+      # Not through a pipe, whose first half may fail unseen: an image of nothing would be made.
+      "curl -fsSL --retry 5 --connect-timeout 10 --max-time 300 -o /root/install.sh ${var.release_url}/install.sh",
+      "sh /root/install.sh image ${var.options}",
+      "rm /root/install.sh",
       # The next machine is another one.
       "cloud-init clean --logs --machine-id --seed || cloud-init clean --logs",
       "rm -f /etc/ssh/ssh_host_* /root/.ssh/authorized_keys /root/.bash_history",

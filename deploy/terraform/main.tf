@@ -71,6 +71,13 @@ resource "linode_placement_group" "servers" {
   label                = "${var.name}-servers"
   region               = var.region
   placement_group_type = "anti_affinity:local"
+
+  lifecycle {
+    precondition {
+      condition     = var.server_count <= 5
+      error_message = "A placement group keeps up to 5 servers apart: lower server_count, or leave placement_group away."
+    }
+  }
 }
 
 # Nothing is open but SSH and what was asked for. A VLAN is not filtered; a VPC is, and its own traffic let through.
@@ -161,6 +168,10 @@ resource "linode_instance" "servers" {
     precondition {
       condition     = var.insecure ? var.server_token == null && var.client_token == null : var.server_token != null && (var.client_token != null || var.client_count == 0)
       error_message = "Give server_token and client_token (nomad-bootstrap token create, token client), or say insecure = true without them."
+    }
+    precondition {
+      condition     = startswith(var.release_url, "https://") || var.install_sha256 != null
+      error_message = "Over http:// anybody on the way could change install.sh: serve it by https://, or give its install_sha256."
     }
     precondition {
       condition     = local.bootstrap_expect <= var.server_count

@@ -117,8 +117,8 @@ variable "network_cidr" {
   default     = "10.8.0.0/24"
 
   validation {
-    condition     = can(regex("/2[2-4]$", var.network_cidr)) && can(cidrhost(var.network_cidr, 250)) && can(regex("^(10\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.|192\\.168\\.([0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])\\.)", var.network_cidr))
-    error_message = "A private network of 22 to 24 bits, outside of 192.168.128.0/17, which all of a data centre's customers share."
+    condition     = can(regex("/2[2-4]$", var.network_cidr)) && can(cidrhost(var.network_cidr, 250)) && can(regex("^(10\\.|172\\.(1[689]|2[0-57-9]|3[01])\\.|192\\.168\\.([0-9]|[1-9][0-9]|1[01][0-9]|12[0-7])\\.)", var.network_cidr))
+    error_message = "A private network of 22 to 24 bits, outside of 192.168.128.0/17, which all of a data centre's customers share, and of 172.17.0.0/16 and 172.26.0.0/16, where Docker's and Nomad's bridges are."
   }
 }
 
@@ -150,18 +150,22 @@ variable "public_ports" {
   default     = []
 
   validation {
-    condition     = length(var.public_ports) <= 15 && alltrue([for port in var.public_ports : can(regex("^[0-9]{1,5}(-[0-9]{1,5})?$", port))])
+    condition = length(var.public_ports) <= 15 && alltrue([
+      for port in var.public_ports : can(regex("^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$", port)) ? (
+        tonumber(split("-", port)[0]) <= tonumber(reverse(split("-", port))[0]) && tonumber(reverse(split("-", port))[0]) <= 65535
+      ) : false
+    ])
     error_message = "Up to 15 ports or ranges, such as \"3030\" or \"20000-32000\"."
   }
 
   validation {
     condition = alltrue([
       for port in var.public_ports : alltrue([
-        for own in [4646, 4647, 4648, 8300, 8301, 8302, 8500, 8501, 8502, 8503, 8600] :
+        for own in [22, 4646, 4647, 4648, 8300, 8301, 8302, 8500, 8501, 8502, 8503, 8600] :
         own < tonumber(split("-", port)[0]) || own > tonumber(reverse(split("-", port))[0])
       ])
     ])
-    error_message = "Nomad's and Consul's own ports are never public: use the tunnel of the output `ui`."
+    error_message = "Nomad's and Consul's own ports are never public: use the tunnel of the output `ui`. SSH is opened by ssh_sources."
   }
 }
 
@@ -199,8 +203,8 @@ variable "settings" {
   default     = {}
 
   validation {
-    condition     = can(keys(var.settings)) && alltrue([for name in try(keys(var.settings), []) : can(regex("^[a-z][a-z0-9-]*$", name)) && !can(regex("token", name))])
-    error_message = "Settings by their names, such as { docker = \"distro\" }; tokens have variables of their own."
+    condition     = can(keys(var.settings)) && alltrue([for name in try(keys(var.settings), []) : can(regex("^[a-z][a-z0-9-]*$", name)) && !can(regex("token|^insecure$", name))])
+    error_message = "Settings by their names, such as { docker = \"distro\" }; tokens and insecure have variables of their own."
   }
 }
 
@@ -210,8 +214,8 @@ variable "client_settings" {
   default     = {}
 
   validation {
-    condition     = can(keys(var.client_settings)) && alltrue([for name in try(keys(var.client_settings), []) : can(regex("^[a-z][a-z0-9-]*$", name)) && !can(regex("token", name))])
-    error_message = "Settings by their names, such as { docker = \"distro\" }; tokens have variables of their own."
+    condition     = can(keys(var.client_settings)) && alltrue([for name in try(keys(var.client_settings), []) : can(regex("^[a-z][a-z0-9-]*$", name)) && !can(regex("token|^insecure$", name))])
+    error_message = "Settings by their names, such as { docker = \"distro\" }; tokens and insecure have variables of their own."
   }
 }
 
@@ -251,7 +255,7 @@ variable "release_url" {
 
   validation {
     condition     = can(regex("^https?://[A-Za-z0-9._:/@%+=~-]+[^/]$", var.release_url))
-    error_message = "It begins with https:// and does not end with a slash."
+    error_message = "It begins with https:// (http:// needs install_sha256) and does not end with a slash."
   }
 }
 

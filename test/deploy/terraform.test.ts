@@ -10,7 +10,7 @@ import { type LinodeApi, startLinodeApi } from './linode-api.ts';
 import { inFolder, renderUserData, succeed, terraform, whyNoProviders, whyNoTerraform } from './terraform.ts';
 
 const whyNoPlan = whyNoProviders('linode');
-const whyNoTokens = whyNoProviders('linode', 'external');
+const whyNoTokens = whyNoProviders('linode', 'external', 'random');
 for (const [what, reason] of [
   ['what Terraform renders', whyNoTerraform],
   ['what Terraform plans', whyNoPlan],
@@ -172,10 +172,16 @@ const refusals: readonly (readonly Refusal[])[] = [
     ['a name for no label', insecure, 'name = "My Cluster"', 'lower-case letters, digits and hyphens'],
     ['another network', insecure, 'network = "public"', 'vlan or vpc'],
     ['the network that strangers are on', insecure, 'network_cidr = "192.168.128.0/24"', 'A private network'],
+    ["Docker's own network", insecure, 'network_cidr = "172.17.0.0/24"', 'A private network'],
+    ["the network of Nomad's bridge", insecure, 'network_cidr = "172.26.64.0/24"', 'A private network'],
     ['a network too small', insecure, 'network_cidr = "10.8.0.0/28"', 'A private network'],
     ["an agent's port for everybody", insecure, 'public_ports = ["4646"]', 'never public'],
     ["a range with an agent's port", insecure, 'public_ports = ["8000-9000"]', 'never public'],
     ['a port that is none', insecure, 'public_ports = ["http"]', 'Up to 15 ports'],
+    ['a port too high', insecure, 'public_ports = ["99999"]', 'Up to 15 ports'],
+    ['a range from its end', insecure, 'public_ports = ["5000-4000"]', 'Up to 15 ports'],
+    ['port 0', insecure, 'public_ports = ["0"]', 'Up to 15 ports'],
+    ['SSH past its sources', insecure, 'public_ports = ["20-30"]', 'SSH is opened by ssh_sources'],
     ['a version that is none', insecure, 'nomad_version = "new"', 'latest or a version'],
     ['an address for SSH that is no network', insecure, 'ssh_sources = { ipv4 = ["me"], ipv6 = [] }', 'CIDR'],
     ['a short password', insecure, 'root_password = "secret"', 'From 11 to 128 characters'],
@@ -185,8 +191,9 @@ const refusals: readonly (readonly Refusal[])[] = [
       'a token among the settings',
       insecure,
       'client_settings = { linode-token-file = "x" }',
-      'tokens have variables of their own',
+      'tokens and insecure have variables of their own',
     ],
+    ['insecure among the settings', insecure, 'settings = { insecure = true }', 'insecure have variables of their own'],
     ['a key for SSH that is not there', insecure, 'ssh_private_key_file = "/nowhere"', 'no such file'],
     ['a release on no web server', insecure, 'release_url = "/dist"', 'It begins with https://'],
   ],
@@ -195,6 +202,13 @@ const refusals: readonly (readonly Refusal[])[] = [
     ['neither tokens nor insecure', '', '', 'Give server_token and client_token'],
     ['tokens and insecure', `${secure}\n  ${insecure}`, '', 'Give server_token and client_token'],
     ['more expected than there are', insecure, 'bootstrap_expect = 5', 'more than there are servers'],
+    ['an installer that anybody may change', insecure, 'release_url = "http://release.lab"', 'install_sha256'],
+    [
+      'more servers than a placement group keeps apart',
+      insecure,
+      'server_count = 7\n  placement_group = true',
+      'up to 5 servers',
+    ],
   ],
 ];
 
@@ -241,9 +255,9 @@ describe.skipIf(whyNoPlan !== undefined)('with the provider, and a stand-in for 
       writeFileSync(path.join(where, 'terraform.tfvars'), variables);
       expect(await succeed(['validate', '-no-color'], where)).toContain('The configuration is valid');
       const { changes } = await planned(where, environment);
-      // A seed, two firewalls, and of each of the six a Linode and its health.
-      expect(changes.filter(change => change.startsWith('create '))).toHaveLength(15);
-      expect(changes).toHaveLength(15);
+      // A seed and its day, two firewalls, and of each of the six a Linode and its health.
+      expect(changes.filter(change => change.startsWith('create '))).toHaveLength(16);
+      expect(changes).toHaveLength(16);
     });
   });
 
@@ -385,11 +399,24 @@ output "client" {
       if (parsed.kind !== 'server') expect.fail('it is no server token');
       expect((await clientTokenOf(parsed)).reveal()).toBe(client.reveal());
       expect(parsed).toMatchObject({ region: 'global', datacenter: undefined, epoch: 1 });
-      for (const secret of [server, client]) expect(said).not.toContain(secret.reveal());
+      const shown = (text: string) => [server, client, parsed.seed].map(secret => text.includes(secret.reveal()));
+      expect(shown(said)).toEqual([false, false, false]);
+      // Of what a data source answered it is not known there that it is a secret.
+      expect(shown(await succeed(['show', '-no-color'], where))).toEqual([false, true, false]);
+      expect(shown(await succeed(['plan', '-destroy', '-no-color'], where))).toEqual([false, false, false]);
 
       const again = await succeed(['apply', '-no-color', '-auto-approve'], where);
       expect(again).toContain('0 added, 0 changed, 0 destroyed');
       expect((await output('client')).reveal()).toBe(client.reveal());
+
+      // For whatever reason they are to be read anew, or the region was changed: they stay, and stay hidden.
+      const changed = configuration
+        .replace('\n}', '\n  region = "other"\n  depends_on = [terraform_data.other]\n}')
+        .concat('\nresource "terraform_data" "other" {\n  input = 1\n}\n');
+      writeFileSync(path.join(where, 'main.tf'), changed);
+      expect(shown(await succeed(['plan', '-no-color'], where))).toEqual([false, false, false]);
+      await succeed(['apply', '-no-color', '-auto-approve'], where);
+      expect((await output('server')).reveal()).toBe(server.reveal());
     });
   });
 });

@@ -12,8 +12,10 @@ const program = ['terraform', 'tofu', path.join(tools, 'tofu')].find(name => spa
 export const whyNoTerraform: string | undefined =
   program === undefined ? `neither terraform nor tofu is in the PATH, nor tofu in ${tools}` : undefined;
 
+type Provider = 'linode' | 'external' | 'random';
+
 /** Why what needs these providers cannot be asked here; `undefined` when it can. */
-export function whyNoProviders(...names: readonly ('linode' | 'external')[]): string | undefined {
+export function whyNoProviders(...names: readonly Provider[]): string | undefined {
   const missing = names.map(name => `terraform-provider-${name}`).filter(name => !isExecutable(path.join(tools, name)));
   return whyNoTerraform ?? (missing.length === 0 ? undefined : `${missing.join(' and ')} is not in ${tools}`);
 }
@@ -42,7 +44,7 @@ export function terraform(
   const configuration = path.join(tmpdir(), `terraform-${process.pid}.rc`);
   writeFileSync(
     configuration,
-    `provider_installation {\n  dev_overrides {\n    "linode/linode" = "${tools}"\n    "hashicorp/external" = "${tools}"\n  }\n}\n`,
+    `provider_installation {\n  dev_overrides {\n    "linode/linode" = "${tools}"\n    "hashicorp/external" = "${tools}"\n    "hashicorp/random" = "${tools}"\n  }\n}\n`,
   );
   // Neither a user's configuration nor variables of theirs.
   const env = {

@@ -9,6 +9,10 @@ terraform {
       source  = "hashicorp/external"
       version = "~> 2.3"
     }
+    random = {
+      source  = "hashicorp/random"
+      version = "~> 3.6"
+    }
   }
 }
 
@@ -24,7 +28,7 @@ variable "program" {
 }
 
 variable "region" {
-  description = "Nomad's region, which every node of the cluster then has."
+  description = "Nomad's region, which every node of the cluster then has. Of a cluster that is there it cannot be changed."
   type        = string
   default     = "global"
 
@@ -34,11 +38,16 @@ variable "region" {
   }
 }
 
-# Random once; what is kept does not change any more. Two UUIDs hold 244 random bits.
-resource "terraform_data" "seed" {
+# Random once. The provider calls it sensitive, so that no plan shows it.
+resource "random_bytes" "seed" {
+  length = 32
+}
+
+# What else the token says. What is kept does not change any more: a node that comes later gets the same token.
+resource "terraform_data" "made" {
   input = {
-    digits = sha256("${uuid()}${uuid()}")
     day    = formatdate("YYYYMMDD", timestamp())
+    region = var.region
   }
 
   lifecycle {
@@ -47,7 +56,8 @@ resource "terraform_data" "seed" {
 }
 
 locals {
-  body         = "nbserver1.${terraform_data.seed.output.digits}.${terraform_data.seed.output.day}.1.${var.region}."
+  made         = terraform_data.made.output
+  body         = "nbserver1.${random_bytes.seed.hex}.${local.made.day}.1.${local.made.region}."
   server_token = "${local.body}.${substr(sha256(local.body), 0, 8)}"
 }
 
@@ -71,7 +81,7 @@ output "server_token" {
 }
 
 output "client_token" {
-  description = "For clients. It stands in the state in clear."
+  description = "For clients. It stands in the state in clear, and `terraform show` shows it."
   sensitive   = true
   value       = data.external.client.result.token
 }

@@ -20,7 +20,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 url=https://release.lab/install.sh
 # A first boot's network and DNS may be late.
 for pause in 1 2 4 8 15 30 0; do
-  if command -v curl >/dev/null; then curl -fsSL -o install.sh "$url" && break; else wget -q -O install.sh "$url" && break; fi
+  if command -v curl >/dev/null; then curl -fsSL --connect-timeout 10 --max-time 300 -o install.sh "$url" && break; else wget -q -T 60 -t 1 -O install.sh "$url" && break; fi
   if [ "$pause" = 0 ]; then
     echo "$url did not arrive" >&2
     exit 1
