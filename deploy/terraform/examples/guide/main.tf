@@ -83,6 +83,18 @@ variable "insecure" {
   default     = false
 }
 
+variable "ssh_private_key_file" {
+  description = "Private key of one of ssh_keys, to ask the nodes for their health. Null: the SSH agent's."
+  type        = string
+  default     = null
+}
+
+variable "wait_for_health" {
+  description = "End when every node says that the cluster is healthy; false: when the Linodes boot."
+  type        = bool
+  default     = true
+}
+
 provider "linode" {
   token = var.token
 }
@@ -110,6 +122,9 @@ module "nomad" {
   insecure     = var.insecure
   server_token = one(module.tokens[*].server_token)
   client_token = one(module.tokens[*].client_token)
+
+  ssh_private_key_file = var.ssh_private_key_file
+  wait_for_health      = var.wait_for_health
 
   # The guide's example job: deploy/examples/http-echo.nomad.hcl.
   public_ports = ["3030"]
