@@ -7,11 +7,14 @@ const families = [
   { program: 'ip6tables', address: 'fd00:a9fe:a9fe::1' },
 ] as const;
 
+/** From this host for everybody but root, and for whatever comes by a bridge or a route. */
+const dropping = { OUTPUT: /! --uid-owner 0 -j DROP$/, PREROUTING: /^\S+ \S+ -d \S+ -j DROP$/ };
+
 export const metadataShielded: HealthCheck = {
   id: 'metadata-shielded',
-  title: "Jobs cannot ask Linode's metadata service",
+  title: "Root alone can ask Linode's metadata service",
   scope: 'node',
-  appliesTo: target => isSecure(target) && target.config.node.runsClient,
+  appliesTo: isSecure,
   async run(host) {
     const hasIpv6 = (await host.stat('/proc/net/if_inet6')) !== undefined;
     for (const { program, address } of families) {
@@ -22,11 +25,13 @@ export const metadataShielded: HealthCheck = {
           `${program}: ${stderr.trim().split('\n')[0] ?? ''}`,
           `see whether ${program} works here: ${program} -t raw -S`,
         );
-      const rules = stdout.split('\n').filter(rule => rule.includes(address) && rule.endsWith('-j DROP'));
-      const missing = ['OUTPUT', 'PREROUTING'].filter(chain => !rules.some(rule => rule.startsWith(`-A ${chain} `)));
+      const rules = stdout.split('\n').filter(rule => rule.includes(` ${address}`));
+      // The first that speaks of the address decides.
+      const deciding = (chain: string) => rules.find(rule => rule.startsWith(`-A ${chain} `)) ?? '';
+      const missing = Object.entries(dropping).flatMap(([chain, rule]) => (rule.test(deciding(chain)) ? [] : [chain]));
       if (missing.length > 0) {
         return fail(
-          `${address} can be asked: no rule in ${missing.join(' and ')}`,
+          `others than root can ask ${address}: no rule stops them in ${missing.join(' and ')}`,
           `systemctl restart ${unit}; if it goes away again, something flushes the raw table of ${program}`,
         );
       }

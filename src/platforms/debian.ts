@@ -62,6 +62,7 @@ export const debian: Platform = {
   dockerPackages: ['docker-ce', 'docker-ce-cli', 'containerd.io', 'apparmor'],
   // Debian 13 parts the client from the engine, which only recommends it.
   distributionDockerPackages: os => ['docker.io', ...(suiteOf(os) === 'trixie' ? ['docker-cli'] : []), 'apparmor'],
+  iptablesPackage: 'iptables',
   networkingPackages: () => ['iptables'],
   repositories: (facts, config, resolution) => [
     ...hashicorpResources(facts, config, resolution),

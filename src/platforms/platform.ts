@@ -31,7 +31,9 @@ export interface Platform {
   readonly dockerPackages: readonly string[];
   /** The distribution's packages with a Docker engine, the engine first; empty where it has none. */
   distributionDockerPackages(os: OsRelease): readonly string[];
-  /** What bridge networking and containers need of the distribution (iptables ...). */
+  /** The distribution's package with iptables and ip6tables. */
+  readonly iptablesPackage: string;
+  /** What bridge networking and containers need of the distribution, iptables among it. */
   networkingPackages(facts: Facts): readonly string[];
   /** Keyrings and source files that make the resolved repositories known. */
   repositories(facts: Facts, config: Config, resolution: Resolution): readonly Resource[];

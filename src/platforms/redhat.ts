@@ -31,6 +31,7 @@ export const redhat: Platform = {
   docker: (facts, config) => dnfProbe(dockerRepository(facts, config), dockerPaths(facts.os)),
   dockerPackages: ['docker-ce', 'docker-ce-cli', 'containerd.io'],
   distributionDockerPackages: os => (os.id === 'fedora' ? ['moby-engine'] : []),
+  iptablesPackage: 'iptables-nft',
   networkingPackages: facts => ['iptables-nft', ...kernelModules(facts)],
   repositories: (facts, config, resolution) => [
     directory('/etc/pki/rpm-gpg', { mode: 0o755, owner: 'root:root' }),

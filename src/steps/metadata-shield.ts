@@ -6,11 +6,11 @@ import { isSecure, type Target } from '../target.ts';
 
 const unit = 'nomad-bootstrap-metadata-shield.service';
 
-/** The client's token may lie in the node's user data, which any process could ask for. Before the first job can run. */
+/** The node's token may lie in its user data, which any process could ask for. Before the first job can run. */
 export const metadataShield: Step<Target> = {
   id: 'metadata-shield',
-  title: "Jobs kept from Linode's metadata service",
+  title: "All but root kept from Linode's metadata service",
   after: ['packages'],
-  appliesTo: target => isSecure(target) && target.config.node.runsClient,
+  appliesTo: isSecure,
   resources: () => [unitFile(unit, readAsset(`systemd/${unit}`)), service(unit)],
 };

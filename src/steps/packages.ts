@@ -3,7 +3,7 @@ import type { PackageVersion } from '../resolution/resolution.ts';
 import { judgeConfiguration } from '../resources/agent.ts';
 import { type Exchange, packageHold, packages as packagesOf } from '../resources/packages.ts';
 import { type SnapshotSpec, saveState } from '../resources/state-snapshot.ts';
-import { isNode, isSecureServer, type NodeTarget, type Target } from '../target.ts';
+import { isNode, isSecure, isSecureServer, type NodeTarget, type Target } from '../target.ts';
 import { consulAgent } from './consul.ts';
 import { nomadAgent } from './nomad.ts';
 
@@ -22,14 +22,20 @@ export const packages: Step<Target> = {
   },
 };
 
-/** Every package that the target needs; those of bridge networking and Docker only where jobs run, and in an image. */
-export function wantedPackages({ config, facts, platform, resolution }: Target): readonly PackageVersion[] {
+/**
+ * Every package that the target needs; those of bridge networking and Docker only where jobs run, and in an image. A server with a
+ * token needs iptables for its metadata shield.
+ */
+export function wantedPackages(target: Target): readonly PackageVersion[] {
+  const { config, facts, platform, resolution } = target;
   const { nomad, consul, docker } = resolution;
   const runsClient = config.node?.runsClient ?? true;
   return [
     { name: 'nomad', version: nomad.packageVersion },
     { name: 'consul', version: consul.packageVersion },
-    ...(runsClient ? platform.networkingPackages(facts).map(name => ({ name })) : []),
+    ...(runsClient ? platform.networkingPackages(facts) : isSecure(target) ? [platform.iptablesPackage] : []).map(
+      name => ({ name }),
+    ),
     ...(docker.source === 'docker' || docker.source === 'distro' ? docker.packages : []),
   ];
 }

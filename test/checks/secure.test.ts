@@ -71,6 +71,12 @@ describe('by the answers of real agents of a cluster with a token', () => {
     handshakes: accepted,
     directories: { ...Object.fromEntries(folders), '/var/lib/nomad-bootstrap': { mode: 0o700 } },
   };
+  const shielded = {
+    'iptables -w -t raw -S': {
+      stdout:
+        '-A PREROUTING -d 169.254.169.254/32 -j DROP\n-A OUTPUT -d 169.254.169.254/32 -m owner ! --uid-owner 0 -j DROP\n',
+    },
+  };
   // It is asked with and without a token for the same: see below.
   const others = { skip: ['acls'] };
 
@@ -85,7 +91,13 @@ describe('by the answers of real agents of a cluster with a token', () => {
     const network = { address: '10.77.0.11', interface: 'eth1', cidr: '10.77.0.0/24', kind: 'vlan' } as const;
     const node = { name: 'server1', region: 'global', datacenter: 'dc1', expect: 1, join: [], network };
     const files = both({ cert: leaf.certificate, key: leaf.key.reveal() });
-    const described = describedServer('secure-server', { ...common, credentials: server, node, files });
+    const described = describedServer('secure-server', {
+      ...common,
+      credentials: server,
+      node,
+      files,
+      commands: shielded,
+    });
 
     const { fail, warn, pass } = await idsByStatus(described, others);
 
@@ -94,6 +106,7 @@ describe('by the answers of real agents of a cluster with a token', () => {
       expect.arrayContaining([
         'certificates',
         'secrets-permissions',
+        'metadata-shielded',
         'tls-roles',
         'gossip-encryption',
         'workload-identity',
@@ -109,9 +122,7 @@ describe('by the answers of real agents of a cluster with a token', () => {
       ...both({ cert: certificate, key: key.reveal() }),
       '/opt/nomad/data/client/client-id': '7af92555-d7c6-8a14-31a0-8b585ed53ad6',
     };
-    const rule = (chain: string) => `-A ${chain} -d 169.254.169.254/32 -j DROP\n`;
-    const commands = { 'iptables -w -t raw -S': { stdout: rule('PREROUTING') + rule('OUTPUT') } };
-    const more = { ...common, credentials: client, node, files, commands, docker: 'docker' } as const;
+    const more = { ...common, credentials: client, node, files, commands: shielded, docker: 'docker' } as const;
 
     const { fail, warn, pass } = await idsByStatus(describedClient(more, 'secure-client'), others);
 
@@ -224,9 +235,27 @@ describe('metadata-shielded', () => {
     [
       'a chain',
       { 'iptables -w -t raw -S': { stdout: rules('169.254.169.254/32').replace('-A OUTPUT', '-A OTHER') } },
-      /no rule in OUTPUT/,
+      /no rule stops them in OUTPUT/,
     ],
-    ['IPv6', { 'ip6tables -w -t raw -S': { stdout: '-P OUTPUT ACCEPT\n' } }, /fd00.*no rule in OUTPUT and PREROUTING/],
+    [
+      'the exception being for root',
+      { 'iptables -w -t raw -S': { stdout: rules('169.254.169.254/32').replace('-owner 0', '-owner 1000') } },
+      /no rule stops them in OUTPUT/,
+    ],
+    [
+      'being the first to speak of it',
+      {
+        'iptables -w -t raw -S': {
+          stdout: `-A PREROUTING -d 169.254.169.254/32 -j ACCEPT\n${rules('169.254.169.254/32')}`,
+        },
+      },
+      /no rule stops them in PREROUTING/,
+    ],
+    [
+      'IPv6',
+      { 'ip6tables -w -t raw -S': { stdout: '-P OUTPUT ACCEPT\n' } },
+      /fd00.*no rule stops them in OUTPUT and PREROUTING/,
+    ],
     ['the program', { 'iptables -w -t raw -S': { exitCode: 127, stderr: 'not found\n' } }, /iptables: not found/],
   ])('fail without %s', async (_, commands, detail) => {
     expect(

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Secret } from '../../src/core/secret.ts';
 import type { Host } from '../../src/core/types.ts';
 import { debian } from '../../src/platforms/debian.ts';
 import type { Platform } from '../../src/platforms/platform.ts';
@@ -6,18 +7,33 @@ import { redhat } from '../../src/platforms/redhat.ts';
 import type { PackageManager } from '../../src/resources/packages.ts';
 import { docker as dockerStep } from '../../src/steps/docker.ts';
 import { packages, wantedPackages } from '../../src/steps/packages.ts';
+import { type Credentials, credentialsOf } from '../../src/token/credentials.ts';
+import { parseToken } from '../../src/token/format.ts';
 import { fixtureHost } from '../support/fixture-host.ts';
 import { clientNode, type TargetDescription, targetOn } from '../support/target.ts';
+import { testServerToken } from '../token/vectors.ts';
 
 const docker = { source: 'distro', packages: [{ name: 'docker.io' }] } as const;
 
-async function wantedBy(platform: Platform, description: TargetDescription): Promise<readonly string[]> {
+async function wantedBy(
+  platform: Platform,
+  description: TargetDescription,
+  credentials?: Credentials,
+): Promise<readonly string[]> {
   const target = await targetOn('debian-12', description);
-  return wantedPackages({ ...target, platform }).map(({ name, version }) => `${name}${version ? ` ${version}` : ''}`);
+  return wantedPackages({ ...target, platform, ...(credentials ? { credentials } : {}) }).map(
+    ({ name, version }) => `${name}${version ? ` ${version}` : ''}`,
+  );
 }
 
 test('a server gets the two agents at their exact versions, and nothing for containers', async () => {
   expect(await wantedBy(debian, {})).toEqual(['nomad 2.0.5-1', 'consul 2.0.3-1']);
+});
+
+test('a server with a token gets iptables for its metadata shield', async () => {
+  const credentials = await credentialsOf(parseToken(new Secret(testServerToken)));
+  expect(await wantedBy(debian, {}, credentials)).toEqual(['nomad 2.0.5-1', 'consul 2.0.3-1', 'iptables']);
+  expect(await wantedBy(redhat, {}, credentials)).toContain('iptables-nft');
 });
 
 test('a client and an image also get Docker and what bridge networking needs', async () => {
