@@ -98,10 +98,11 @@ export async function leavesBothAsTheyWere(system: System): Promise<void> {
 
     const keeping = await bootstrap(server, ['uninstall']);
     expect([keeping.exitCode, failure(keeping)]).toEqual([0, undefined]);
-    expect(eventsNamed(keeping, 'notice').map(({ message }) => message)).toEqual([
-      'kept: the data in /opt/nomad/data',
-      'kept: the data in /opt/consul',
-    ]);
+    expect(
+      eventsNamed(keeping, 'notice')
+        .map(({ message }) => message)
+        .sort(),
+    ).toEqual(['kept: the data in /opt/consul', 'kept: the data in /opt/nomad/data']);
     const data = ['/opt/nomad', '/opt/consul'];
     expect(await differences(server, before.server, data)).toEqual([]);
     const owners = await server.exec(['stat', '-c', '%a %U:%G', '/opt/nomad/data', '/opt/consul']);
