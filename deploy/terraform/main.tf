@@ -131,6 +131,9 @@ resource "linode_instance" "servers" {
   tags            = [var.name, "nomad-server"]
   firewall_id     = linode_firewall.nodes["server"].id
 
+  # Where an account has Linode's new interfaces by default, the blocks below would be refused.
+  interface_generation = "legacy_config"
+
   metadata {
     user_data = base64encode(module.server_user_data.text)
   }
@@ -190,6 +193,9 @@ resource "linode_instance" "clients" {
   authorized_keys = [for key in var.ssh_keys : trimspace(key)]
   tags            = [var.name, "nomad-client"]
   firewall_id     = linode_firewall.nodes["client"].id
+
+  # Where an account has Linode's new interfaces by default, the blocks below would be refused.
+  interface_generation = "legacy_config"
 
   metadata {
     user_data = base64encode(module.client_user_data.text)

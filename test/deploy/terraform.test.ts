@@ -273,12 +273,23 @@ describe.skipIf(whyNoPlan !== undefined)('with the provider, and a stand-in for 
       ...['nomad-client-1', 'nomad-client-2', 'nomad-client-3'],
       ...['nomad-server-1', 'nomad-server-2', 'nomad-server-3'],
     ]);
-    for (const { label, metadata, interfaces, image, authorized_keys, tags, firewall_id } of instances) {
+    for (const {
+      label,
+      metadata,
+      interfaces,
+      interface_generation,
+      image,
+      authorized_keys,
+      tags,
+      firewall_id,
+    } of instances) {
       const [, role = '', number = ''] = label.split('-');
       const userData = Buffer.from(metadata.user_data, 'base64').toString();
       // The same for each of a role: it depends on nothing that changes when the cluster grows.
       await expect(userData).toMatchFileSnapshot(`../golden/deploy/module-${role}.user-data.sh`);
       expect(userData.includes(testServerToken)).toBe(role === 'server');
+      // Whatever the account's default is: the new kind takes no such interfaces.
+      expect(interface_generation).toBe('legacy_config');
       expect(interfaces).toMatchObject([
         { purpose: 'public' },
         {
