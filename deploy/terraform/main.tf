@@ -166,7 +166,7 @@ resource "linode_instance" "servers" {
 
   lifecycle {
     # Each of them would destroy the node and make it anew.
-    ignore_changes = [metadata, stackscript_data, image, authorized_keys, root_pass]
+    ignore_changes = [metadata, stackscript_data, image, authorized_keys, root_pass, interface_generation]
 
     precondition {
       condition     = var.insecure ? var.server_token == null && var.client_token == null : var.server_token != null && (var.client_token != null || var.client_count == 0)
@@ -221,7 +221,7 @@ resource "linode_instance" "clients" {
   }
 
   lifecycle {
-    ignore_changes = [metadata, stackscript_data, image, authorized_keys, root_pass]
+    ignore_changes = [metadata, stackscript_data, image, authorized_keys, root_pass, interface_generation]
   }
 }
 

@@ -348,6 +348,19 @@ describe.skipIf(whyNoPlan !== undefined)('with the provider, and a stand-in for 
     });
   });
 
+  it('does not make a node anew whose interfaces became the new ones', async () => {
+    await inFolder(cluster(insecure), async where => {
+      await apply(where);
+      const { values } = JSON.parse(await succeed(['show', '-json'], where));
+      for (const { type, values: node } of values.root_module.child_modules[0].resources) {
+        if (type !== 'linode_instance') continue;
+        const body = JSON.stringify({ interface_generation: 'linode' });
+        await fetch(`${api.url}/v4/linode/instances/${node.id}`, { method: 'PUT', body });
+      }
+      expect((await planned(where, environment)).changes.join('\n')).not.toContain('delete');
+    });
+  });
+
   it('puts the cluster on a VPC, whose own traffic passes, and the servers on different hosts', async () => {
     api.changes.splice(0);
     await inFolder(cluster(`${insecure}\n  network = "vpc"\n  placement_group = true`), async where => {
