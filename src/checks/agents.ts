@@ -125,10 +125,21 @@ export async function readNomadSelf(host: HostReader): Promise<z.infer<typeof no
   try {
     return await readAgent(host, nomad, '/v1/agent/self', nomadSelf);
   } catch (error) {
-    const nodeId = isForbidden(error) ? (await host.readText(nodeIdPath))?.trim() : undefined;
-    if (nodeId === undefined) throw error;
-    return readRegisteredSelf(host, nodeId);
+    if (!isForbidden(error)) throw error;
+    const nodeId = (await host.readText(nodeIdPath))?.trim();
+    if (nodeId !== undefined) return readRegisteredSelf(host, nodeId);
+    if ((await readNomadLeader(host)) !== '') throw error;
+    throw new BootstrapError('agent-refused', 'Nomad has not had a leader yet, and knows no token until then', {
+      hint: 'bring up the other servers, then run nomad-bootstrap again on the last: it sets up access control; where all are there: journalctl -u nomad -n 50',
+      cause: error,
+    });
   }
+}
+
+/** The leader's address, or the empty string. Nobody needs a token for it. */
+export function readNomadLeader(host: HostReader): Promise<string> {
+  // `stale` lets a server without a leader say so at once, instead of after 5 s.
+  return readAgent(host, nomad, '/v1/status/leader?stale', z.string());
 }
 
 /** Source: client/client.go (setupNodeID), Nomad 2.0.5. */
@@ -166,9 +177,30 @@ function isForbidden(error: unknown): boolean {
   return error instanceof BootstrapError && error.code === 'agent-refused' && / answered 40[13] /.test(error.message);
 }
 
-/** Consul's `/v1/agent/self`: about the agent alone. */
-export function readConsulSelf(host: HostReader): Promise<z.infer<typeof consulSelf>> {
-  return readAgent(host, consul, '/v1/agent/self', consulSelf);
+/** Where Consul 1.21.4 keeps the id that it tells the others as its tag `id`. Source: agent/nodeid.go. */
+const consulNodeIdPath = '/opt/consul/node-id';
+
+/**
+ * This node's Consul as it tells the others of itself: its own entry among the members, whatever it calls itself. `/v1/agent/self`
+ * would say the same, but without a leader Consul holds that, and all else of its local state, for up to 10 s: behind the
+ * registrations that it cannot deliver (agent/local/state.go, seen with 1.21.4). Throws as {@link readAgent} does, and `agent-unreadable` where it is not among them.
+ */
+export async function readOwnConsul(host: HostReader): Promise<ConsulMember> {
+  const [members, nodeId] = await Promise.all([readConsulMembers(host), host.readText(consulNodeIdPath)]);
+  const own = members.find(({ id }) => id !== undefined && id === nodeId?.trim());
+  if (own !== undefined) return own;
+  throw new BootstrapError(
+    'agent-unreadable',
+    members.length === 0
+      ? 'Consul names no member, not even itself'
+      : `none of the ${members.length} members that Consul names is this node, by the id in ${consulNodeIdPath}`,
+    {
+      hint:
+        members.length === 0
+          ? `access control hides them from a run without a token: see the acl block in /etc/${consul.unit}.d`
+          : `systemctl restart ${consul.unit}; look for a data_dir or node_id of your own in /etc/${consul.unit}.d`,
+    },
+  );
 }
 
 /** One agent as gossip sees it. */
@@ -182,6 +214,12 @@ export interface Member {
   readonly version: string;
   /** bootstrap_expect, which servers tell each other; `undefined` on clients. */
   readonly expect: number | undefined;
+}
+
+/** A Consul agent, client or server. */
+export interface ConsulMember extends Member {
+  readonly id: string | undefined;
+  readonly datacenter: string;
 }
 
 /** The region's Nomad servers; a client asks one of them. Answers without a leader too. */
@@ -198,13 +236,15 @@ export async function readNomadMembers(host: HostReader, region: string): Promis
 }
 
 /** All Consul agents of the datacenter. Answers without a leader too. */
-export async function readConsulMembers(host: HostReader): Promise<readonly Member[]> {
+export async function readConsulMembers(host: HostReader): Promise<readonly ConsulMember[]> {
   const members = await readAgent(host, consul, '/v1/agent/members', consulMembers);
   return members.map(({ Name, Addr, Status, Tags }) => ({
     name: Name,
     address: Addr,
     server: Tags.role === 'consul',
     state: Status === 1 ? 'alive' : Status === 4 ? 'failed' : 'left',
+    id: Tags.id,
+    datacenter: Tags.dc,
     version: plainVersion(Tags.build),
     expect: expectOf(Tags),
   }));
@@ -236,11 +276,6 @@ const nomadSelf = z.object({
   }),
 });
 
-const consulSelf = z.object({
-  Config: z.object({ NodeName: z.string(), Datacenter: z.string(), Server: z.boolean(), Version: z.string() }),
-  Member: z.object({ Addr: z.string() }),
-});
-
 const serverTags = { build: z.string(), expect: z.string().optional(), bootstrap: z.string().optional() };
 
 const nomadMembers = z.object({
@@ -263,6 +298,6 @@ const consulMembers = z.array(
     /** 1 alive, 2 leaving, 3 left, 4 failed. */
     Status: z.number(),
     /** `role` is `consul` on servers and `node` on clients. */
-    Tags: z.object({ role: z.string(), ...serverTags }),
+    Tags: z.object({ role: z.string(), dc: z.string(), id: z.string().optional(), ...serverTags }),
   }),
 );

@@ -1,6 +1,6 @@
 import { BootstrapError } from '../core/errors.ts';
 import type { CheckOutcome, HostReader } from '../core/types.ts';
-import { type Agent, consul, readConsulSelf } from './agents.ts';
+import { type Agent, consul, readOwnConsul } from './agents.ts';
 import { fail, type HealthCheck, pass } from './health-check.ts';
 import { unitState } from './units.ts';
 
@@ -10,12 +10,12 @@ export const consulAgent: HealthCheck = {
   scope: 'node',
   async run(host, { config: { node } }) {
     return explainSilence(host, consul, async () => {
-      const { Config, Member } = await readConsulSelf(host);
-      return judgeIdentity(consul, Config.Version, [
-        ['node name', Config.NodeName, node.name],
-        ['datacenter', Config.Datacenter, node.datacenter],
-        ['role', Config.Server ? 'server' : 'client', node.runsServer ? 'server' : 'client'],
-        ['advertised address', Member.Addr, node.network.address],
+      const own = await readOwnConsul(host);
+      return judgeIdentity(consul, own.version, [
+        ['node name', own.name, node.name],
+        ['datacenter', own.datacenter, node.datacenter],
+        ['role', own.server ? 'server' : 'client', node.runsServer ? 'server' : 'client'],
+        ['advertised address', own.address, node.network.address],
       ]);
     });
   },

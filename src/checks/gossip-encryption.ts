@@ -1,7 +1,8 @@
 import * as z from 'zod';
+import { hasCode } from '../core/errors.ts';
 import { isSecure } from '../target.ts';
 import { consul, nomad, readAgent } from './agents.ts';
-import { fail, type HealthCheck, pass } from './health-check.ts';
+import { fail, type HealthCheck, pass, warn } from './health-check.ts';
 
 const nomadStats = z.object({ stats: z.object({ serf: z.object({ encrypted: z.string() }) }) });
 const consulStats = z.object({ Stats: z.object({ serf_lan: z.object({ encrypted: z.string() }) }) });
@@ -14,8 +15,14 @@ export const gossipEncryption: HealthCheck = {
   appliesTo: isSecure,
   async run(host, { config: { node } }) {
     const plain: string[] = [];
-    const { Stats } = await readAgent(host, consul, '/v1/agent/self', consulStats);
-    if (Stats.serf_lan.encrypted !== 'true') plain.push('consul');
+    const ofConsul = await readAgent(host, consul, '/v1/agent/self', consulStats).catch(unlessSilent);
+    if (ofConsul === undefined) {
+      return warn(
+        'Consul holds the answer back, as it does while it has no leader',
+        'see consul-leader, and ask again when there is one',
+      );
+    }
+    if (ofConsul.Stats.serf_lan.encrypted !== 'true') plain.push('consul');
     if (node.runsServer) {
       const { stats } = await readAgent(host, nomad, '/v1/agent/self', nomadStats);
       if (stats.serf.encrypted !== 'true') plain.push('nomad');
@@ -28,3 +35,8 @@ export const gossipEncryption: HealthCheck = {
     );
   },
 };
+
+/** It does answer `consul-agent`, which is needed here. */
+function unlessSilent(error: unknown): undefined {
+  if (!hasCode(error, 'agent-silent')) throw error;
+}

@@ -11,7 +11,8 @@ export const nomadInConsul: HealthCheck = {
   id: 'nomad-in-consul',
   title: "Consul knows Nomad's services as healthy",
   scope: 'node',
-  needs: ['consul-agent', 'nomad-leader'],
+  // Without a leader of its own Consul holds the answer: see readOwnConsul.
+  needs: ['consul-agent', 'consul-leader', 'nomad-leader'],
   async run(host, { config: { node } }) {
     const services = [...(node.runsServer ? ['nomad'] : []), ...(node.runsClient ? ['nomad-client'] : [])];
     const all = Object.values(await readAgent(host, consul, '/v1/agent/checks', checksSchema));

@@ -1,5 +1,4 @@
-import * as z from 'zod';
-import { nomad, readAgent, readNomadMembers, readNomadSelf } from './agents.ts';
+import { nomad, readNomadLeader, readNomadMembers, readNomadSelf } from './agents.ts';
 import { electionMs, fail, type HealthCheck, pass } from './health-check.ts';
 import { countServers, joinAddresses, leaderless } from './servers.ts';
 
@@ -17,8 +16,7 @@ export const nomadLeader: HealthCheck = {
         `see that a server runs at ${joinAddresses(target)} and that TCP 4647 is open to it: journalctl -u nomad -n 50`,
       );
     }
-    // `stale` lets a server without a leader say so at once, instead of after 5 s.
-    const leader = await readAgent(host, nomad, '/v1/status/leader?stale', z.string());
+    const leader = await readNomadLeader(host);
     if (leader !== '') return pass(leader);
     return leaderless(nomad, countServers(await readNomadMembers(host, node.region), target));
   },

@@ -6,9 +6,9 @@ import {
   nomad,
   plainVersion,
   readConsulMembers,
-  readConsulSelf,
   readNomadMembers,
   readNomadSelf,
+  readOwnConsul,
 } from './agents.ts';
 import { fail, type HealthCheck, pass, warn } from './health-check.ts';
 
@@ -18,19 +18,18 @@ export const versionsAgree: HealthCheck = {
   scope: 'cluster',
   needs: ['consul-agent', 'nomad-agent'],
   async run(host, { config: { node }, facts: { installed } }) {
-    const [nomadSelf, nomadServers, consulSelf, consulMembers] = await Promise.all([
+    const [nomadSelf, nomadServers, ownConsul, consulMembers] = await Promise.all([
       readNomadSelf(host),
       readNomadMembers(host, node.region),
-      readConsulSelf(host),
+      readOwnConsul(host),
       readConsulMembers(host),
     ]);
     const nomadVersion = plainVersion(nomadSelf.config.Version.Version);
-    const consulVersion = plainVersion(consulSelf.Config.Version);
     const consulServers = consulMembers.filter(({ server }) => server);
     return (
       judge(nomad, nomadVersion, installed.nomad, nomadServers) ??
-      judge(consul, consulVersion, installed.consul, consulServers) ??
-      pass(`Nomad ${nomadVersion}, Consul ${consulVersion}`)
+      judge(consul, ownConsul.version, installed.consul, consulServers) ??
+      pass(`Nomad ${nomadVersion}, Consul ${ownConsul.version}`)
     );
   },
 };

@@ -63,7 +63,8 @@ export function consulAgent(target: NodeTarget): AgentSpec {
       },
     ],
     validate: ['/usr/bin/consul', 'validate'],
-    answersAt: `${consulApi}/v1/agent/self`,
+    // Not /v1/agent/self: see readOwnConsul.
+    answersAt: `${consulApi}/v1/agent/members`,
     beforeRestart: host => quorumGuard('Consul', consulApi, target)(asThisNode(host, target)),
     ...serversTurn('Consul', consulApi, target),
   };

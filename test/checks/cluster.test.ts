@@ -7,27 +7,50 @@ const consulAutopilot = `${consulUrl}/v1/operator/autopilot/health`;
 const nomadAutopilot = `${nomadUrl}/v1/operator/autopilot/health`;
 
 describe('consul-agent', () => {
-  const self = `${consulUrl}/v1/agent/self`;
+  const own = (members: readonly { Name: string; Addr: string }[]) => {
+    const member = members.find(({ Name }) => Name === 'nomad-s1');
+    if (member === undefined) throw new Error('nomad-s1 is none of the recorded members');
+    return member;
+  };
 
   test('fails with every fact in which the running agent differs from the settings', async () => {
-    const body = answerOf('three-servers', self);
-    body.Member.Addr = '172.17.0.1';
-    body.Config.NodeName = 'localhost';
+    const body = answerOf('three-servers', consulMembers);
+    Object.assign(own(body), { Addr: '172.17.0.1', Name: 'localhost' });
 
     const { status, detail } = await resultOf(
       'consul-agent',
-      describedServer('three-servers', { requests: { [`GET ${self}`]: json(body) } }),
+      describedServer('three-servers', { requests: { [`GET ${consulMembers}`]: json(body) } }),
     );
 
     expect(status).toBe('fail');
     expect(detail).toBe('node name is localhost, not nomad-s1; advertised address is 172.17.0.1, not 127.0.1.11');
   });
 
+  test('does not take another node of the same name for this one', async () => {
+    const { status, detail } = await resultOf(
+      'consul-agent',
+      describedServer('three-servers', { files: { '/opt/consul/node-id': 'f81ab3c2-d7bf-1490-0ae9-8512d961f73b' } }),
+    );
+
+    expect(status).toBe('fail');
+    expect(detail).toBe('none of the 4 members that Consul names is this node, by the id in /opt/consul/node-id');
+  });
+
+  test('says so when access control hides the members', async () => {
+    const { status, detail, hint } = await resultOf(
+      'consul-agent',
+      describedServer('three-servers', { requests: { [`GET ${consulMembers}`]: json([]) } }),
+    );
+
+    expect({ status, detail }).toEqual({ status: 'fail', detail: 'Consul names no member, not even itself' });
+    expect(hint).toContain('acl block');
+  });
+
   test('fails with what systemd says when nothing answers', async () => {
     const { detail, hint } = await resultOf(
       'consul-agent',
       describedServer('three-servers', {
-        requests: { [`GET ${self}`]: 'unreachable' },
+        requests: { [`GET ${consulMembers}`]: 'unreachable' },
         commands: {
           'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts consul.service': {
             stdout: 'LoadState=loaded\nActiveState=activating\nSubState=auto-restart\nResult=exit-code\nNRestarts=7\n',
@@ -47,12 +70,12 @@ describe('consul-agent', () => {
     ['400', { status: 400, body: 'Client sent an HTTP request to an HTTPS server.\n' }, 'asks for HTTPS'],
     ['500', { status: 500, body: 'rpc error: oh no' }, 'journalctl -u consul'],
     ['garbage', { body: '<html>welcome</html>' }, 'ss -ltnp'],
-    ['another shape', { body: '{"Config":{}}' }, 'ss -ltnp'],
+    ['another shape', { body: '[{"Name":"nomad-s1"}]' }, 'ss -ltnp'],
     ['nothing', { body: '' }, 'ss -ltnp'],
   ])('fails with the reason and a way on when the answer is %s', async (_name, answer, hint) => {
     const result = await resultOf(
       'consul-agent',
-      describedServer('three-servers', { requests: { [`GET ${self}`]: answer } }),
+      describedServer('three-servers', { requests: { [`GET ${consulMembers}`]: answer } }),
     );
 
     expect(result.status).toBe('fail');

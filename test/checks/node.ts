@@ -187,7 +187,8 @@ async function describe(
     key,
     answer === 'unreachable' ? answer : json(answer.body, answer.status),
   ]);
-  const allFiles = Object.entries({ ...files, ...different.files });
+  const nodeId = answerOf(scenario, `${consulUrl}/v1/agent/self`).Config.NodeID;
+  const allFiles = Object.entries({ ...files, '/opt/consul/node-id': nodeId, ...different.files });
   const host = fixtureHost({
     files: Object.fromEntries(allFiles.flatMap(([path, content]) => (content === undefined ? [] : [[path, content]]))),
     handshakes: different.handshakes ?? {},

@@ -69,7 +69,11 @@ describe('by the answers of real agents of a cluster with a token', () => {
   const folders = Object.entries(agents).map(([path, owner]) => [`/etc/${path}`, { mode: 0o750, owner }] as const);
   const common = {
     handshakes: accepted,
-    directories: { ...Object.fromEntries(folders), '/var/lib/nomad-bootstrap': { mode: 0o700 } },
+    directories: {
+      ...Object.fromEntries(folders),
+      '/var/lib/nomad-bootstrap': { mode: 0o700 },
+      '/opt/consul': { mode: 0o700, owner: 'consul:consul' },
+    },
   };
   const shielded = {
     'iptables -w -t raw -S': {
@@ -328,6 +332,33 @@ describe('gossip-encryption', () => {
     expect(await resultOf('gossip-encryption', secureServer({ requests }))).toMatchObject({ status: 'pass' });
     expect(await resultOf('gossip-encryption', secureClient({ requests: consulAnswer }))).toMatchObject({
       status: 'pass',
+    });
+  });
+});
+
+describe('a server that has not had a leader yet', () => {
+  const requests = (leader: string): Record<string, FixtureAnswer> => ({
+    [`GET ${nomadUrl}/v1/agent/self`]: { status: 403, body: 'Permission denied' },
+    [`GET ${nomadUrl}/v1/status/leader?stale`]: json(leader),
+    [`GET ${consulUrl}/v1/agent/self`]: 'unreachable',
+  });
+
+  test('is told why it refuses its own token, and what to do', async () => {
+    expect(await resultOf('nomad-agent', secureServer({ requests: requests('') }))).toMatchObject({
+      status: 'fail',
+      detail: 'Nomad has not had a leader yet, and knows no token until then',
+      hint: expect.stringContaining('bring up the other servers'),
+    });
+    expect(await resultOf('nomad-agent', secureServer({ requests: requests('10.77.0.11:4647') }))).toMatchObject({
+      status: 'fail',
+      detail: expect.stringContaining('403'),
+    });
+  });
+
+  test('does not fail for what Consul holds back until then', async () => {
+    expect(await resultOf('gossip-encryption', secureServer({ requests: requests('') }))).toMatchObject({
+      status: 'warn',
+      hint: expect.stringContaining('consul-leader'),
     });
   });
 });

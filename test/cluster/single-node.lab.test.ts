@@ -91,6 +91,35 @@ describe.skipIf(reason !== undefined)('one node by itself', () => {
     expect(await states(node, 'is-enabled')).toEqual(agents.map(() => 'enabled'));
   });
 
+  // Without a leader Consul holds back what it knows of itself, once it has registrations that it cannot deliver.
+  it.each([
+    ['alone', ['--expect', '3']],
+    ['and client alone', ['--expect', '2', '--with-client']],
+  ])(
+    'says as the first server %s that its cluster is forming, and verify which leader is missing',
+    async (_name, line) => {
+      const node = await freshNode(lab, { system: 'debian12' });
+
+      const first = await bootstrap(node, ['server', '--insecure', ...line, '--wait', '30', ...flags]);
+
+      expect([first.exitCode, failure(first)]).toEqual([0, undefined]);
+      expect(ending(first)).toMatchObject({
+        outcome: 'forming',
+        message: expect.stringContaining(`1 of ${line[1]} servers`),
+      });
+      for (let count = 1; count <= 3; count += 1) {
+        expect(complaints(await verify(node)).map(complaint => complaint.split(':')[0])).toEqual([
+          'consul-leader',
+          'consul-servers',
+          'nomad-leader',
+          'nomad-members',
+        ]);
+      }
+      const rerun = await bootstrap(node, ['server', '--wait', '30']);
+      expect([rerun.exitCode, ending(rerun)]).toMatchObject([0, { outcome: 'forming', changes: 0 }]);
+    },
+  );
+
   it('has one run at a time: a second is told of the first, or waits for it, and goes on where an interrupted one stopped', async () => {
     const node = await freshNode(lab, { name: 'busy', system: 'debian13' });
     const line = ['server', '--insecure', '--with-client', ...flags];
