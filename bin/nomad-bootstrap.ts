@@ -42,6 +42,16 @@ main({
     process.on('SIGTERM', listener);
   },
 }).then(exitCode => {
-  // Whatever is still open, such as the answer of a slow server that nobody waits for any more, keeps nobody waiting.
-  process.exit(exitCode);
+  // A write tells the errors of those before it.
+  process.stdout.write('', (error?: NodeJS.ErrnoException | null) => {
+    // Whoever went away wants no answer. A full disk is another matter: half a token must not pass for one.
+    const lost = error && error.code !== 'EPIPE' && error.code !== 'EIO' ? error : undefined;
+    if (lost !== undefined) {
+      process.stderr.write(
+        `error: standard output could not be written: ${lost.message}\nfix: make room where it goes, or send it elsewhere\n`,
+      );
+    }
+    // Whatever is still open, such as the answer of a slow server that nobody waits for any more, keeps nobody waiting.
+    process.exit(lost !== undefined && exitCode === exitCodes.converged ? exitCodes.failed : exitCode);
+  });
 });

@@ -67,6 +67,8 @@ async function readTokenFile(flag: keyof typeof files, path: Path, reporter: Rep
   const text = await readGiven(path, mostTokenBytes).catch((error: Error) => {
     throw new BootstrapError('bad-setting', `${flag} ${path} cannot be read: ${error.message}`, { hint });
   });
+  // Whether one is needed is not known here.
+  if (text.trim() === '') reporter.report({ type: 'notice', level: 'warning', message: `${flag} ${path} is empty` });
   // What is no token is told so later, and may be any file.
   if (form.test(text) && (await isReadableByAll(path))) {
     const message = `everyone on this machine can read ${path}, which holds ${holds}: chmod 600 ${path}`;

@@ -165,7 +165,7 @@ async function runCommand(
     const running = run({
       command,
       action,
-      settings: recorded === undefined ? asked : mergeLayers([...given, await layerOf(recorded)]),
+      settings: recorded === undefined ? asked : mergeLayers([...given, await layerOf(recorded, asked)]),
       flags: new Set(Object.keys(flags.values)),
       ...(await givenSecrets(port.environment, asked, redactor.add, reporter)),
       recorded,
@@ -230,9 +230,9 @@ async function givenLayers(port: ProcessPort, flags: Layer): Promise<readonly La
 }
 
 /** The last layer: what was recorded. */
-async function layerOf(recorded: Recorded): Promise<Layer> {
+async function layerOf(recorded: Recorded, asked: Settings): Promise<Layer> {
   const { recordedLayer } = await import('./config/record.ts');
-  return recordedLayer(recorded);
+  return recordedLayer(recorded, asked);
 }
 
 async function lock(

@@ -1,10 +1,17 @@
 import type { HostReader } from '../core/types.ts';
+import { isLinodePrivate, isPublic } from '../facts/addresses.ts';
 import type { NodeTarget } from '../target.ts';
 import { fail, type HealthCheck, pass, warn } from './health-check.ts';
 
+/** The one port that obeys nobody. */
+const dnsPort = 8600;
+
 type Audience = 'api' | 'cluster' | 'loopback';
 
-/** Ports that give away the cluster to whoever reaches them, and who may. */
+/**
+ * TCP ports that give away the cluster to whoever reaches them, and who may. What the agents hear over UDP, gossip and DNS, is
+ * at the same addresses. Docker's 2376 is not here: whoever opens that asks for certificates.
+ */
 const ports: ReadonlyMap<number, { readonly name: string; readonly audience: Audience }> = new Map([
   [2375, { name: "Docker's API", audience: 'loopback' }],
   [4646, { name: "Nomad's API", audience: 'api' }],
@@ -12,10 +19,12 @@ const ports: ReadonlyMap<number, { readonly name: string; readonly audience: Aud
   [4648, { name: "Nomad's gossip", audience: 'cluster' }],
   [8300, { name: "Consul's RPC", audience: 'cluster' }],
   [8301, { name: "Consul's gossip", audience: 'cluster' }],
+  [8302, { name: "Consul's gossip between datacenters", audience: 'cluster' }],
   [8500, { name: "Consul's API", audience: 'api' }],
   [8501, { name: "Consul's API", audience: 'api' }],
   [8502, { name: "Consul's gRPC", audience: 'api' }],
   [8503, { name: "Consul's gRPC", audience: 'cluster' }],
+  [dnsPort, { name: "Consul's DNS", audience: 'loopback' }],
 ]);
 
 export const portsExposed: HealthCheck = {
@@ -27,14 +36,17 @@ export const portsExposed: HealthCheck = {
       const service = ports.get(port);
       if (service === undefined || mayListen(service.audience, address, target)) return [];
       const shown = address.includes(':') ? `[${address}]` : address;
-      return [{ place: `${service.name} on ${shown}:${port}`, everywhere: isPublic(address, target) }];
+      return [{ place: `${service.name} on ${shown}:${port}`, port, everywhere: isForStrangers(address) }];
     });
     if (open.length === 0) return pass('the agents listen where they should');
 
     const strangers = open.filter(({ everywhere }) => everywhere);
     if (strangers.length > 0) {
+      const harm = strangers.every(({ port }) => port === dnsPort)
+        ? 'learns where every service is, and can have it flood others with answers'
+        : 'can run programs on this node as root';
       return fail(
-        `${strangers.map(({ place }) => place).join(', ')}: whoever reaches it can run programs on this node as root`,
+        `${strangers.map(({ place }) => place).join(', ')}: whoever reaches it ${harm}`,
         'run nomad-bootstrap again to bind it to the right address; until then close it: ufw deny or a Cloud Firewall (which does not see VLAN traffic)',
       );
     }
@@ -51,16 +63,9 @@ function mayListen(audience: Audience, address: string, { config: { node } }: No
   return audience === 'cluster' || (audience === 'api' && node.api === 'cluster');
 }
 
-/** 192.168.128.0/17, which Linode shares between all customers of a data centre. */
-const sharedNetwork = /^192\.168\.(?:12[89]|1[3-9]\d|2\d\d)\./;
-
-/** The whole world, or at least every network that this node is in. */
-function isPublic(address: string, { facts }: NodeTarget): boolean {
-  if (address === '0.0.0.0' || address === '::') return true;
-  if (sharedNetwork.test(address)) return true;
-  const candidate = facts.candidates.find(known => known.address === address);
-  if (candidate !== undefined) return candidate.kind === 'public';
-  return /^[23][0-9a-f]{3}:/.test(address);
+/** The whole world, every network that this node is in, or one that all customers of a data centre share. */
+function isForStrangers(address: string): boolean {
+  return address === '0.0.0.0' || address === '::' || isPublic(address) || isLinodePrivate(address);
 }
 
 interface Listener {

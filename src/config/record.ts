@@ -4,7 +4,7 @@ import type { Resolution } from '../resolution/resolution.ts';
 import { type Config, type Join, vlanPeers } from './config.ts';
 import { searchText } from './linode-search.ts';
 import type { Layer } from './load.ts';
-import type { OptionName } from './options.ts';
+import type { OptionName, Settings } from './options.ts';
 
 /** What a finished run was for: a rerun without flags takes its settings from here. */
 export const recordPath = '/etc/nomad-bootstrap/settings.json';
@@ -99,13 +99,17 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** The recorded settings as the last layer. Versions are not among them: what is installed stays, and is held. */
-export function recordedLayer({ config: { packages, node } }: Recorded): Layer {
+/**
+ * The recorded settings as the last layer, below what is `asked` for this time. Versions are not among them: what is installed
+ * stays, and is held. A checksum is of its version alone.
+ */
+export function recordedLayer({ config: { packages, node } }: Recorded, asked: Settings = {}): Layer {
+  const sameCni = asked.cniVersion === undefined || asked.cniVersion === packages.cniVersion;
   const values: Partial<Record<OptionName, unknown>> = {
     docker: packages.docker,
     mirror: packages.mirror,
     cniVersion: packages.cniVersion,
-    cniSha256: packages.cniSha256,
+    cniSha256: sameCni ? packages.cniSha256 : undefined,
     hashicorpKeyFingerprint: packages.hashicorpKeyFingerprints,
     dockerKeyFingerprint: packages.dockerKeyFingerprints,
   };

@@ -6,8 +6,11 @@ import type { CandidateAddress, NetworkKind } from './facts.ts';
 const guestInterface =
   /^(docker|nomad|cni|cali|cilium|flannel|kube|veth|vnet|virbr|lxcbr|lxdbr|incusbr|podman|dummy|ifb|br-[0-9a-f]{12}$)/;
 
-/** Tunnels. Somebody made them on purpose, but not for this cluster unless it is said with --network. */
-const overlayInterface = /^(tailscale|wg|zt|tun|tap|gre|ipip|sit|vxlan)/;
+/**
+ * Tunnels, and what a loopback interface has beside loopback (an address that Linodes share for failover is there). Somebody made
+ * them on purpose, but not for this cluster unless it is said with --network.
+ */
+const overlayInterface = /^(lo$|tailscale|wg|zt|tun|tap|gre|ipip|sit|vxlan)/;
 
 /** Best first: networks that only the owner's machines are on come before shared ones. */
 const kindOrder: readonly NetworkKind[] = ['vlan', 'vpc', 'private', 'public'];
@@ -27,7 +30,7 @@ export function candidateAddresses(
   return kindOrder.flatMap(kind => candidates.filter(candidate => candidate.kind === kind));
 }
 
-/** IPv4 addresses on tunnels: for whoever names one with --network, never to be chosen otherwise. */
+/** IPv4 addresses on tunnels and the loopback interface: for whoever names one with --network, never to be chosen otherwise. */
 export function overlayAddresses(addresses: readonly InterfaceAddress[]): readonly CandidateAddress[] {
   return addresses
     .filter(isIpv4)

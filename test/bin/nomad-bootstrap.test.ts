@@ -91,8 +91,20 @@ describe('the executable', () => {
     expect(shell('set -o pipefail; "$program" server --help | true').status).toBe(0);
     expect(shell('"$program" --help >&-').status).toBe(0);
     expect(shell('"$program" --nonsense 2>&-').status).toBe(2);
-    expect(shell('"$program" --help </dev/null >/dev/full').status).toBe(0);
   });
+
+  it.each(['token create', 'facts --json', 'completion', '--help', '--version'])(
+    'says that its answer could not be written, and ends with 1: %s',
+    command => {
+      expect(shell(`"$program" ${command} </dev/null >/dev/full`)).toEqual({
+        status: 1,
+        stdout: '',
+        stderr: expect.stringMatching(/^error: standard output could not be written: .*ENOSPC.*\nfix: .+\n$/),
+      });
+      // What is worse than that is told as ever.
+      expect(shell('"$program" --nonsense >/dev/full').status).toBe(2);
+    },
+  );
 
   it('says nothing of what a --config file makes its parser remark', () => {
     const folder = mkdtempSync(join(tmpdir(), 'bin-'));

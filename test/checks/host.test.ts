@@ -338,12 +338,21 @@ describe('ports-exposed', () => {
     ["Consul's API on the public address", '157100CB:2134', "Consul's API on 203.0.113.21:8500"],
     ["Nomad's RPC on Linode's shared private network", '4D8CA8C0:1227', "Nomad's RPC on 192.168.140.77:4647"],
     ["Docker's API", '00000000:0947', "Docker's API on 0.0.0.0:2375"],
+    ['a public address that is no candidate for the cluster', '097100CB:1226', "Nomad's API on 203.0.113.9:4646"],
+    ["Consul's gossip between datacenters", '00000000:206E', "Consul's gossip between datacenters on 0.0.0.0:8302"],
   ])('fails with %s, and why that matters', async (_name, socket, place) => {
     const { status, detail } = await onServer('ports-exposed', listening(socket));
 
     expect(status).toBe('fail');
     expect(detail).toContain(place);
     expect(detail).toContain('whoever reaches it');
+  });
+
+  test('tells of DNS that is open to strangers what it gives away, which is less', async () => {
+    expect((await onServer('ports-exposed', listening('00000000:2198'))).detail).toBe(
+      "Consul's DNS on 0.0.0.0:8600: whoever reaches it learns where every service is, and can have it flood others with answers",
+    );
+    expect((await onServer('ports-exposed', listening('00000000:2198', '00000000:1226'))).detail).toMatch(/as root$/);
   });
 
   test('fails with a socket of IPv6 that takes all addresses, and with a public one', async () => {

@@ -291,6 +291,20 @@ describe('a node that was bootstrapped', () => {
     });
   });
 
+  it('does not take the recorded checksum of the CNI plug-ins for that of another version', () => {
+    const cniSha256 = 'a'.repeat(64);
+    const own = decide('server', { ...settings, cniVersion: '1.2.3', cniSha256 }, undefined, facts());
+    const before = parseRecord(renderRecord(own, resolution));
+    const rerun = (values: Settings) =>
+      decide('server', mergeLayers([{ place: String, values }, recordedLayer(before, values)]), before, facts());
+
+    expect(rerun({}).packages).toMatchObject({ cniVersion: '1.2.3', cniSha256 });
+    expect(() => rerun({ cniVersion: '1.2.4' })).toThrow(
+      expect.objectContaining({ code: 'bad-setting', hint: expect.stringContaining('--cni-sha256') }),
+    );
+    expect(rerun({ cniVersion: '1.9.1' }).packages).not.toHaveProperty('cniSha256');
+  });
+
   it.each(['client', 'dev', 'image'] as const)('refuses to become another role: %s', role => {
     expect(() => decide(role, settings, recorded, facts())).toThrow(
       expect.objectContaining({

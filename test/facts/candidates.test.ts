@@ -84,6 +84,7 @@ test.each([
   'tailscale0',
   'wg0',
   'tun0',
+  'lo',
 ])('an address on %s is never chosen by itself', name => {
   expect(kinds([on(name, '10.0.0.1')])).toEqual([]);
 });
@@ -96,14 +97,17 @@ test('loopback, link-local and IPv6 addresses are no candidates', () => {
   expect(kinds([on('lo', '127.0.0.1'), on('eth0', '169.254.3.4'), on('eth0', 'fd00::1', 6)])).toEqual([]);
 });
 
-test('an address on a tunnel is there for whoever names it', () => {
+test('an address on a tunnel, or shared on the loopback interface, is there for whoever names it', () => {
   const addresses = [
+    on('lo', '127.0.0.1'),
+    on('lo', '203.0.113.9'),
     on('eth0', '10.0.0.1'),
     on('wg0', '10.9.0.1'),
     on('tailscale0', '100.64.0.1'),
     on('wg0', 'fd00::1', 6),
   ];
   expect(overlayAddresses(addresses).map(({ kind, address }) => `${kind} ${address}`)).toEqual([
+    'public 203.0.113.9',
     'private 10.9.0.1',
     'private 100.64.0.1',
   ]);
