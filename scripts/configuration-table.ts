@@ -21,6 +21,7 @@ export const defaults: Readonly<Partial<Record<OptionName, string>>> = {
   waitFor: '`node`',
   waitLock: '0',
   format: '`text`',
+  canaryImage: 'busybox, pinned by its digest',
   color: 'on, on a terminal',
 };
 
@@ -58,7 +59,8 @@ function row(name: OptionName): string {
   const value = placeholder === '' ? '' : ` ${placeholder}`;
   const flags = namesOf(name).map(flag => `\`--${flag}${value}\``);
   const preset = defaults[name] ?? (kind === 'switch' ? 'off' : 'none');
-  const cells = [[...flags, `\`${variableName(name)}\``].join('<br>'), meaning(describe), preset, commands.join(', ')];
+  const variables = namesOf(name).map(key => `\`${variableName(key)}\``);
+  const cells = [[...flags, ...variables].join('<br>'), meaning(describe), preset, commands.join(', ')];
   return `| ${cells.map(cell => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`;
 }
 

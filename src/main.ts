@@ -212,7 +212,9 @@ function aborted(signal: AbortSignal): Promise<never> {
 async function readRecord(host: HostReader): Promise<Recorded | undefined> {
   const { parseRecord, recordPath } = await import('./config/record.ts');
   const text = await host.readText(recordPath);
-  return text === undefined ? undefined : parseRecord(text);
+  // A folder or a link that leads nowhere is no record, and no fresh machine either.
+  if (text === undefined && (await host.stat(recordPath)) === undefined) return undefined;
+  return parseRecord(text ?? '');
 }
 
 /** Flags, then variables, then the --config file, which is read once: it may be a pipe. */

@@ -44,7 +44,7 @@ const mayUse: Readonly<Record<string, { readonly values: readonly string[]; read
       'versions',
     ],
   },
-  checks: { values: ['config', 'core', 'own-agents', 'resources', 'target', 'token'] },
+  checks: { values: ['config', 'core', 'facts', 'own-agents', 'resources', 'target', 'token'] },
   reporters: { values: ['core'], types: ['facts'] },
   // Knows the port that it fills, and nothing of the product.
   host: { values: ['core'] },

@@ -1,7 +1,6 @@
-import type { HostReader } from '../core/types.ts';
 import { isSecure } from '../target.ts';
-import { type Agent, consul, nomad } from './agents.ts';
-import { fail, type HealthCheck, pass } from './health-check.ts';
+import { type Agent, askAgent, consul, nomad } from './agents.ts';
+import { fail, type HealthCheck, pass, warn } from './health-check.ts';
 
 /** What nobody without a token may know, and what may be asked for with an empty one without doing anything. */
 const closed: readonly { readonly agent: Agent; readonly path: string; readonly header: string }[] = [
@@ -22,10 +21,11 @@ export const acls: HealthCheck = {
       closed.map(async ({ agent, path, header }) => ({
         agent,
         path,
-        status: await statusWithout(host, `${agent.url}${path}`, header),
+        // An empty token is none, and keeps this node's own from being added.
+        status: (await askAgent(host, agent, path, { [header]: '' })).status,
       })),
     );
-    const open = answers.find(({ status }) => status !== 401 && status !== 403);
+    const open = answers.find(({ status }) => status >= 200 && status < 300);
     if (open !== undefined) {
       const { agent, path, status } = open;
       return fail(
@@ -33,11 +33,14 @@ export const acls: HealthCheck = {
         `look for an acl block of your own in /etc/${agent.unit}.d, and for a policy of the anonymous token: ${agent.unit} acl policy list`,
       );
     }
+    const odd = answers.find(({ status }) => status !== 401 && status !== 403);
+    if (odd !== undefined) {
+      const { agent, path, status } = odd;
+      return warn(
+        `${agent.name} answers ${status} to ${path} without a token, and so tells neither that it is open nor that it is closed`,
+        `see ${agent.name}'s own words, and ask again: journalctl -u ${agent.unit} -n 50`,
+      );
+    }
     return pass('Nomad and Consul refuse whoever has no token');
   },
 };
-
-/** An empty token is none, and keeps this node's own from being added. */
-async function statusWithout(host: HostReader, url: string, header: string): Promise<number> {
-  return (await host.request(url, { headers: { [header]: '' }, timeoutMs: 4000 })).status;
-}

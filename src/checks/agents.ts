@@ -28,7 +28,7 @@ export async function readAgent<T>(
   schema: z.ZodType<T>,
   alsoStatus?: number,
 ): Promise<T> {
-  const response = await ask(host, agent, path);
+  const response = await askAgent(host, agent, path);
   const text = new TextDecoder().decode(response.body);
   if (response.status !== 200 && response.status !== alsoStatus) throw refusal(agent, path, response.status, text);
   const parsed = schema.safeParse(parseJson(text));
@@ -45,11 +45,17 @@ export async function readAgent<T>(
   return parsed.data;
 }
 
-async function ask(host: HostReader, agent: Agent, path: string): Promise<HttpResponse> {
+/** Whatever an agent answers to a GET. Throws `agent-silent` when no answer comes. */
+export async function askAgent(
+  host: HostReader,
+  agent: Agent,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<HttpResponse> {
   try {
-    return await host.request(`${agent.url}${path}`, { timeoutMs });
+    return await host.request(`${agent.url}${path}`, { headers, timeoutMs });
   } catch (error) {
-    if (!hasCode(error, 'unreachable')) throw error;
+    if (!hasCode(error, 'unreachable') && !hasCode(error, 'upstream-refused')) throw error;
     throw silence(agent, path, error);
   }
 }

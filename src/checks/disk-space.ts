@@ -7,6 +7,9 @@ const leastMiB = 256;
 const tightShare = 0.1;
 /** A tenth of a large disk is no concern. */
 const tightMiB = 5 * 1024;
+/** The same of files: an image of a container alone has thousands. */
+const leastFiles = 1000;
+const tightFiles = 50_000;
 
 export const diskSpace: HealthCheck = {
   id: 'disk-space',
@@ -22,6 +25,15 @@ export const diskSpace: HealthCheck = {
       if (space === undefined) continue;
       const availableMiB = Math.floor(space.availableBytes / 2 ** 20);
       const room = `${availableMiB} MiB left at ${path}`;
+      const files = space.files ?? { most: Number.POSITIVE_INFINITY, available: Number.POSITIVE_INFINITY };
+      const roomForFiles = `room for ${files.available} more files at ${path}`;
+      if (files.available < leastFiles) {
+        return fail(
+          roomForFiles,
+          'find where they are, and remove what nobody needs: du --inodes -xh --max-depth=3 /opt /var | sort -h; docker system prune; nomad system gc',
+        );
+      }
+      if (files.available < tightFiles && files.available < files.most * tightShare) tight ??= roomForFiles;
       if (availableMiB < leastMiB) {
         return fail(
           room,

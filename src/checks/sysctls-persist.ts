@@ -1,3 +1,4 @@
+import { matchesGlob } from 'node:path';
 import type { HostReader, Path } from '../core/types.ts';
 import { bridgeSettings } from './bridge-sysctls.ts';
 import { fail, type HealthCheck, onClients, pass } from './health-check.ts';
@@ -14,11 +15,11 @@ export const sysctlsPersist: HealthCheck = {
     const [settings, modules] = await Promise.all([settingsAtBoot(host), modulesAtBoot(host)]);
     const contrary = bridgeSettings.flatMap(key => {
       const setting = settings.get(key);
-      return setting === undefined || setting.value === '1' ? [] : [{ key, ...setting }];
+      return setting === undefined || setting.value === '1' ? [] : [setting];
     });
     const faults = [
       ...bridgeSettings.filter(key => !settings.has(key)).map(key => `nothing sets ${key}`),
-      ...contrary.map(({ key, value, path }) => `${path} sets ${key} = ${value}`),
+      ...contrary.map(({ name, value, path }) => `${path} sets ${name} = ${value}`),
     ];
     if (!modules.has('br_netfilter') && (await isModule(host, 'br_netfilter'))) {
       faults.push('nothing loads br_netfilter, without which there are no net.bridge settings');
@@ -38,20 +39,46 @@ export const sysctlsPersist: HealthCheck = {
 };
 
 interface Setting {
+  /** As the file spells it: a pattern, or another name of the same. */
+  readonly name: string;
   readonly value: string;
   readonly path: Path;
 }
 
-/** What systemd-sysctl leaves behind: of several settings of a key the one in the last file name counts. */
+/** One variable of the kernel under two names. Source: net/ipv4/devinet.c of the kernel. */
+const otherNames: Readonly<Record<string, string>> = { 'net.ipv4.conf.all.forwarding': 'net.ipv4.ip_forward' };
+
+/**
+ * What systemd-sysctl leaves behind, by {@link bridgeSettings}. It sets each key once, with the value of the last file name and at the place where that
+ * value came first; a pattern counts for what no line names, with a value or with a mere hyphen. Source: sysctl.d(5), src/sysctl/sysctl.c.
+ */
 async function settingsAtBoot(host: HostReader): Promise<ReadonlyMap<string, Setting>> {
-  const settings = new Map<string, Setting>();
+  const assigned = new Map<string, Setting | undefined>();
   for (const { path, lines } of await readDropIns(host, 'sysctl.d')) {
     for (const line of lines) {
-      const [, name = '', value = ''] = /^-?\s*([^=\s]+)\s*=\s*(.*)$/.exec(line) ?? [];
-      settings.set(name.replaceAll('/', '.'), { value: value.trim(), path });
+      const { name = '', value } = /^-?\s*(?<name>[^=]*?)\s*(?:=\s*(?<value>.*))?$/.exec(line)?.groups ?? {};
+      const key = placeOf(name);
+      if (assigned.has(key) && assigned.get(key)?.value === value) continue;
+      assigned.delete(key);
+      assigned.set(key, value === undefined ? undefined : { name: name.replaceAll('/', '.'), value, path });
     }
   }
-  return settings;
+  const left = new Map<string, Setting>();
+  for (const [key, setting] of assigned) {
+    if (setting === undefined) continue;
+    for (const variable of [...bridgeSettings, ...Object.keys(otherNames)]) {
+      const place = placeOf(variable);
+      if (key === place || (!assigned.has(place) && matchesGlob(place, key))) {
+        left.set(otherNames[variable] ?? variable, setting);
+      }
+    }
+  }
+  return left;
+}
+
+/** Below /proc/sys. The first separator tells which of the two it is. */
+function placeOf(name: string): string {
+  return /^[^./]*\./.test(name) ? name.replaceAll(/[./]/g, sign => (sign === '.' ? '/' : '.')) : name;
 }
 
 async function modulesAtBoot(host: HostReader): Promise<ReadonlySet<string>> {

@@ -25,7 +25,9 @@ export async function run(context: CommandContext): Promise<ExitCode> {
   const target = await recordedTarget(context);
   if (!isSecureServer(target)) {
     throw new BootstrapError('not-bootstrapped', 'this machine is no server of a cluster with a token', {
-      hint: 'a client has its certificate from its token, and keeps it',
+      hint: target.config.node.insecure
+        ? 'a cluster without a token has no certificates, and nothing of it has to be renewed'
+        : 'a client has its certificate from its token, and keeps it',
     });
   }
   const due = await planAll([renewedCertificate], target, host);

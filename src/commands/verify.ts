@@ -1,5 +1,6 @@
 import { canaryToken, runCanary } from '../checks/canary.ts';
 import { healthChecks } from '../checks/index.ts';
+import { flagName, type OptionName } from '../config/options.ts';
 import { converge } from '../core/converge.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { type ExitCode, exitCodes } from '../core/exit-codes.ts';
@@ -24,11 +25,33 @@ const checks = [...healthChecks, driftOf(steps)];
  * goes again, and with --timer, which installs a periodic check instead of checking.
  */
 export async function run(given: CommandContext): Promise<ExitCode> {
+  refuseIdleFlags(given);
   const selected = selectChecks(checks, given.settings);
   const readsPlugins = selected.some(({ id }) => id === 'cni-plugins' || id === 'config-drift');
   const context = readsPlugins ? { ...given, host: await readingPlugins(given.host) } : given;
   const target = await recordedTarget(context);
-  return context.settings.timer === true ? installTimer(context, target) : answerWithReport(context, target);
+  if (context.settings.timer === true) return installTimer(context, target);
+  const { role } = target.config.node;
+  // Nothing asked is nothing wrong, which nobody must take for health.
+  if (context.settings.canary !== true && selected.every(check => check.appliesTo?.(target) === false)) {
+    throw new BootstrapError('bad-usage', `none of the chosen checks applies to this node, a ${role}`, {
+      hint: 'docs/checks.md says what applies where; nomad-bootstrap verify --verbose lists what does not here',
+    });
+  }
+  return answerWithReport(context, target);
+}
+
+/** Throws `bad-usage` for what was said on the command line and would count for nothing. */
+function refuseIdleFlags({ flags, settings: { canary, timer } }: CommandContext): void {
+  const [partner, idle]: readonly [string, readonly OptionName[]] =
+    timer === true
+      ? ['with --timer, whose service asks all checks', ['canary', 'canaryImage', 'format', 'only', 'skip', 'wait']]
+      : ['without --canary', canary === true ? [] : ['canaryImage']];
+  const given = idle.filter(name => flags.has(name)).map(name => `--${flagName(name)}`);
+  if (given.length === 0) return;
+  throw new BootstrapError('bad-usage', `${given.join(', ')} would do nothing ${partner}`, {
+    hint: `leave ${given.length === 1 ? 'it' : 'them'} away${timer === true ? ', or check once, without --timer' : ', or add --canary'}. Nothing was touched.`,
+  });
 }
 
 async function answerWithReport(context: CommandContext, target: NodeTarget): Promise<ExitCode> {

@@ -63,8 +63,7 @@ function pairsOf(given: unknown, place: string): unknown {
   const pairs =
     typeof given === 'object' && given !== null && !Array.isArray(given)
       ? Object.entries(given).map(([key, value]) => [key, typeof value === 'object' ? value : String(value)] as const)
-      : // A comma may be part of a value: pairs are repeated, and only the variable has several in one text.
-        (Array.isArray(given) ? given.map(textOf) : textOf(given).split(',')).map(part => {
+      : (Array.isArray(given) ? given : [given]).map(textOf).map(part => {
           const at = part.indexOf('=');
           if (at < 1) throw badSetting(place, part, 'must be key=value', options.meta.describe);
           return [part.slice(0, at), part.slice(at + 1)] as const;
@@ -94,8 +93,12 @@ export const linodeTokenVariable = 'NOMAD_BOOTSTRAP_LINODE_TOKEN';
 
 /** The NOMAD_BOOTSTRAP_* variables. An empty one is as good as none: a StackScript's field that was left empty. */
 export function environmentLayer(environment: Readonly<Record<string, string | undefined>>): Layer {
-  const values: Partial<Record<OptionName, string>> = {};
-  const known = new Map((Object.keys(options) as OptionName[]).map(name => [variableName(name), name]));
+  const values: Partial<Record<OptionName, string | readonly string[]>> = {};
+  const known = new Map(
+    (Object.keys(options) as OptionName[]).flatMap(name =>
+      namesOf(name).map(key => [variableName(key), name] as const),
+    ),
+  );
   for (const [variable, value] of Object.entries(environment)) {
     if (!variable.startsWith('NOMAD_BOOTSTRAP_') || value === undefined || value === '') continue;
     if (variable === tokenVariable || variable === linodeTokenVariable) continue;
@@ -105,7 +108,17 @@ export function environmentLayer(environment: Readonly<Record<string, string | u
         hint: `unset it, or mend its name: it is NOMAD_BOOTSTRAP_ and the option's (nomad-bootstrap COMMAND --help) in capitals, with _ for -. Nothing was touched.`,
       });
     }
-    values[name] = value;
+    if (values[name] !== undefined) {
+      throw new BootstrapError(
+        'bad-setting',
+        `${namesOf(name).map(variableName).join(' and ')} are one, and both are set`,
+        {
+          hint: 'unset one of them. Nothing was touched.',
+        },
+      );
+    }
+    // A comma may be part of a value: pairs are repeated, and only the variable has several in one text.
+    values[name] = options[name].kind === 'pairs' ? value.split(',') : value;
   }
   return { place: name => `${variableName(name)}:`, values };
 }

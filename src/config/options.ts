@@ -278,7 +278,7 @@ export const options = {
   tokenFile: option({
     group: 'Cluster',
     kind: 'value',
-    schema: z.string().min(1),
+    schema: z.string().min(1, 'must name a file'),
     describe: "File with the cluster's token (else NOMAD_BOOTSTRAP_TOKEN, else a prompt)",
     placeholder: 'FILE',
     commands: [...cluster, 'token'],
@@ -286,7 +286,7 @@ export const options = {
   linodeTokenFile: option({
     group: 'Cluster',
     kind: 'value',
-    schema: z.string().min(1),
+    schema: z.string().min(1, 'must name a file'),
     describe:
       "File with a token of Linode's API for --join linode:... (else NOMAD_BOOTSTRAP_LINODE_TOKEN, else a prompt)",
     placeholder: 'FILE',
@@ -401,7 +401,7 @@ export const options = {
   timings: option({
     group: 'Run',
     kind: 'value',
-    schema: z.string().min(1),
+    schema: z.string().min(1, 'must name a file'),
     describe: 'Tell where the time went, and write it to a file that a trace viewer opens',
     placeholder: 'FILE',
     commands: [...changing, 'uninstall', 'verify'],
@@ -487,7 +487,7 @@ export const options = {
   config: option({
     group: 'Run',
     kind: 'value',
-    schema: z.string().min(1),
+    schema: z.string().min(1, 'must name a file'),
     describe: 'YAML file with any of these settings',
     placeholder: 'FILE',
     commands: all,

@@ -53,7 +53,7 @@ export function refused(url: string, { status, headers }: Pick<HttpResponse, 'st
   const seconds = secondsUntilRetry(headers);
   const refusal: Refusal = { status, ...(Number.isFinite(seconds) ? { retryAfterSeconds: seconds } : {}) };
   return new BootstrapError('upstream-refused', `${url} answered ${status}`, {
-    hint: 'try again later, or name a mirror of the upstreams with --mirror URL',
+    hint: 'try again later, or name a mirror that has it with --mirror URL',
     cause: refusal,
   });
 }

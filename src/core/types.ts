@@ -128,6 +128,8 @@ export interface Inspection {
 export interface Space {
   readonly sizeBytes: number;
   readonly availableBytes: number;
+  /** How many files and folders can be in it, and how many more; absent where there is no such bound (btrfs). */
+  readonly files?: { readonly most: number; readonly available: number };
 }
 
 /** An IPv4 or IPv6 address of an interface. */

@@ -85,8 +85,13 @@ async function readSelinux(host: HostReader): Promise<Facts['selinux']> {
 }
 
 async function readFirewall(host: HostReader): Promise<Facts['firewall']> {
-  const [ufw, firewalld] = await Promise.all([host.readText('/etc/ufw/ufw.conf'), host.stat('/usr/sbin/firewalld')]);
-  if (/^\s*ENABLED=["']?yes/im.test(ufw ?? '')) return 'ufw';
+  const [ufw, program, firewalld] = await Promise.all([
+    host.readText('/etc/ufw/ufw.conf'),
+    host.stat('/usr/sbin/ufw'),
+    host.stat('/usr/sbin/firewalld'),
+  ]);
+  // A package that was removed, and not purged, leaves its settings.
+  if (program !== undefined && /^\s*ENABLED=["']?yes/im.test(ufw ?? '')) return 'ufw';
   if (firewalld === undefined) return 'none';
   const { exitCode } = await host.query(['systemctl', 'is-active', 'firewalld']);
   return exitCode === 0 ? 'firewalld' : 'none';

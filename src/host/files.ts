@@ -102,7 +102,12 @@ export async function statPath(path: Path): Promise<FileStat | undefined> {
 
 export async function spaceAt(path: Path): Promise<Space | undefined> {
   const found = await unlessAbsent(statfs(path));
-  return found && { sizeBytes: found.blocks * found.bsize, availableBytes: found.bavail * found.bsize };
+  if (found === undefined) return undefined;
+  return {
+    sizeBytes: found.blocks * found.bsize,
+    availableBytes: found.bavail * found.bsize,
+    ...(found.files === 0 ? {} : { files: { most: found.files, available: found.ffree } }),
+  };
 }
 
 /** Whole, with its mode and owner, and on disk, before it is seen under `path`. */
@@ -321,14 +326,18 @@ async function entriesOf(database: Path): Promise<readonly string[][]> {
 /** ESTALE, for which Node has no name: a file of /sys whose interface went at this moment. */
 const stale = -116;
 
-/** What a reading gives; `undefined` where there is no such file. */
+/** What a reading gives; `undefined` where there is no such file. Throws `file-refused` where the system does not let it be read. */
 export async function unlessAbsent<T>(reading: Promise<T>): Promise<T | undefined> {
   try {
     return await reading;
   } catch (error) {
-    const { code, errno } = error as NodeJS.ErrnoException;
+    const { code, errno, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR' || errno === stale) return undefined;
-    throw error;
+    if (code === undefined || !Object.hasOwn(osConstants.errno, code)) throw error;
+    throw new BootstrapError('file-refused', `a file could not be read: ${message}`, {
+      hint: `look at what is there (namei -l PATH; dmesg, if it is an input/output error), mend it, ${again}`,
+      cause: error,
+    });
   }
 }
 

@@ -154,8 +154,10 @@ export function createHttp(
       if (new URL(answer.location).origin !== new URL(current).origin) headers = {};
       current = answer.location;
     }
-    throw new BootstrapError('upstream-refused', `${url} redirects more than ${maxRedirections} times`, {
-      hint: 'a proxy or mirror in between may be configured to redirect in a circle; name a mirror of the upstreams with --mirror URL',
+    const reason = `redirects more than ${maxRedirections} times`;
+    throw new BootstrapError('upstream-refused', `${url} ${reason}`, {
+      cause: { obstacle: 'other', reason: `it ${reason}` } satisfies Obstacle,
+      hint: 'a proxy or mirror in between may be configured to redirect in a circle: ask it with curl -IL, or name a mirror that answers with --mirror URL',
     });
   }
 
@@ -328,7 +330,7 @@ function unreachable(url: string, error: unknown, limitMs: number, settings: Htt
     ? 'the proxy refuses: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT, or name what needs no proxy in NO_PROXY'
     : certificateCodes.test(code)
       ? "check this machine's clock (date); if a mirror or proxy of yours signs with its own authority, add that to the system's trust store"
-      : 'check the address, the DNS and the firewall of this machine; behind a proxy set HTTPS_PROXY; without internet name a mirror with --mirror URL';
+      : 'check the address, the DNS and the firewall of this machine; behind a proxy set HTTPS_PROXY; without internet name a mirror that this machine can reach with --mirror URL';
   return new BootstrapError('unreachable', `${url} could not be reached: ${found.reason}`, { hint, cause: found });
 }
 

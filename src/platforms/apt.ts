@@ -423,7 +423,7 @@ function refreshFailed(error: BootstrapError): BootstrapError {
   }
   if (isOfThisMachine(detail)) return transactionFailure('apt-get', 'apt-get cannot work on this machine', error);
   return new BootstrapError('unreachable', 'the package indexes could not be refreshed', {
-    hint: "check this machine's network, DNS, clock and proxy, or name a mirror of the upstreams with --mirror URL",
+    hint: "check this machine's network, DNS, clock and proxy, or name a mirror that it can reach with --mirror URL",
     detail,
     cause: error,
   });

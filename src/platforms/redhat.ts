@@ -126,12 +126,16 @@ function dockerPaths(os: OsRelease): readonly string[] {
 }
 
 /**
- * Docker needs the module xt_addrtype, which Enterprise Linux 10 ships apart from the kernel, by the kernel's release.
- * A kernel without a module tree has it built in or not at all.
+ * Docker needs the module xt_addrtype, which Enterprise Linux 10 ships apart from the kernel, by the kernel's release and
+ * flavour (`6.12.0-55.el10.x86_64+rt`). A kernel without a module tree has it built in or not at all, and one of somebody else's
+ * (`el10uek`, `el10.elrepo`) has packages of its own.
  */
 function kernelModules({ os, kernel, machine }: Facts): readonly string[] {
   if (os.id === 'fedora' || major(os) < 10 || !kernel.hasModules || kernel.linodeKernel) return [];
-  return [`kernel-modules-extra-${kernel.release.replace(new RegExp(`\\.${machine}$`), '')}`];
+  const [, version, flavour] =
+    new RegExp(`^(.+\\.el\\d+(?:_\\d+)*)\\.${machine}(?:\\+(.+))?$`).exec(kernel.release) ?? [];
+  if (version === undefined) return [];
+  return [`kernel-${flavour === undefined ? '' : `${flavour}-`}modules-extra-${version}`];
 }
 
 function isEnterprise(os: OsRelease): boolean {

@@ -184,7 +184,8 @@ export function failureText(
   // The stack trace of a bug is told whole.
   const shown = isBug(event.code) ? detail : detail.slice(-linesOfDetail);
   return [
-    `${paint('red', 'error:')} ${printable(event.message)} ${paint('dim', `[${event.code}]`)}`,
+    // A name of a file may hold a line break: the error is one line all the same.
+    `${paint('red', 'error:')} ${printable(event.message).replaceAll('\n', ' ')} ${paint('dim', `[${event.code}]`)}`,
     ...shown.map(line => `  ${line}`),
     `${paint('bold', 'fix:')} ${printable(event.hint)}`,
     ...(logPath === undefined || leftNoLog(event.code) ? [] : [`${paint('bold', 'log:')} ${logPath}`]),

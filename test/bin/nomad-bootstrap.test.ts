@@ -234,13 +234,20 @@ describe.skipIf(!mayMount)('the executable, as root', () => {
     expect(await result).toMatchObject({ status: 130 });
   });
 
-  it('never takes a node for a fresh machine because its record is damaged', async () => {
-    const record = 'mkdir -p /etc/nomad-bootstrap; echo "{" > /etc/nomad-bootstrap/settings.json';
+  const notWritten = /^error: \/etc\/nomad-bootstrap\/settings\.json is not what nomad-bootstrap wrote/m;
+
+  it.each([
+    ['damaged', 'echo "{" >', 3, notWritten],
+    ['a folder', 'mkdir', 3, notWritten],
+    ['a link that leads nowhere', 'ln -s nowhere', 3, notWritten],
+    ['a link to itself', 'ln -s settings.json', 1, /^error: a file could not be read: ELOOP.*settings\.json.*\nfix: /m],
+  ])('never takes a node for a fresh machine because its record is %s', async (_name, make, code, words) => {
+    const record = `mkdir -p /etc/nomad-bootstrap; ${make} /etc/nomad-bootstrap/settings.json`;
 
     for (const command of ['server --insecure', 'verify']) {
       const { status, stderr } = await watch(inSandbox(`${record}; exec "$program" ${command}`)).result;
-      expect(status).toBe(3);
-      expect(stderr).toMatch(/^error: \/etc\/nomad-bootstrap\/settings\.json is not what nomad-bootstrap wrote/m);
+      expect(status).toBe(code);
+      expect(stderr).toMatch(words);
     }
   });
 

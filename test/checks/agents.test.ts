@@ -89,6 +89,14 @@ test.each<[string, () => Server, object, string, RegExp, RegExp]>([
     /gave no answer/,
     /ss -ltnp/,
   ],
+  [
+    'a redirection to itself',
+    () => createServer(({ url }, response) => response.writeHead(302, { location: url ?? '' }).end()),
+    {},
+    'agent-silent',
+    /gave no answer to .*: it redirects more than 5 times/,
+    /ss -ltnp/,
+  ],
   ['a body without end', () => endless(), {}, 'agent-silent', /more than 64 MiB|within 4 s/, /./],
   ['a byte now and then', () => trickle(), {}, 'agent-silent', /did not answer .* within 4 s/, /journalctl/],
 ])(

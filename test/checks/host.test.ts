@@ -134,6 +134,46 @@ describe('sysctls-persist', () => {
     ).toMatchObject({ status: 'pass' });
   });
 
+  test('knows a setting by its other name', async () => {
+    const files = { '/etc/sysctl.d/95-router.conf': 'net.ipv4.conf.all.forwarding = 0\n' };
+
+    expect(await onClient('sysctls-persist', { files })).toMatchObject({
+      status: 'fail',
+      detail: '/etc/sysctl.d/95-router.conf sets net.ipv4.conf.all.forwarding = 0',
+    });
+  });
+
+  test('lets a pattern count for what no line names, and for nothing else', async () => {
+    const path = '/etc/sysctl.d/95-pattern.conf';
+    const pattern = 'net.bridge.bridge-nf-call-*tables = 0\nnet/ipv4/conf/*/forwarding = 0\n';
+    const detail = async (text: string, ours: Readonly<Record<string, string>> = {}) =>
+      (await onClient('sysctls-persist', { files: { [path]: text, ...ours } })).detail;
+    const bridgeAlone = { '/etc/sysctl.d/90-nomad.conf': 'net.ipv4.ip_forward = 1\n' };
+
+    expect(await detail(pattern)).toBe(`${path} sets net.ipv4.conf.*.forwarding = 0`);
+    expect(await detail(`${pattern}-net.ipv4.conf.all.forwarding\n`)).toBe(
+      'modules-load.d and sysctl.d bring them back',
+    );
+    expect(await detail('net.bridge.bridge-nf-call-*tables = 1\n', bridgeAlone)).toBe(
+      'modules-load.d and sysctl.d bring them back',
+    );
+    expect(await detail('net.bridge.* = 1\nnet.* = 1\n', bridgeAlone)).toContain(
+      'modules-load.d and sysctl.d bring them back',
+    );
+  });
+
+  test('knows that a value that comes again is set where it came first', async () => {
+    const files = {
+      '/etc/sysctl.d/10-a.conf': 'net.ipv4.ip_forward = 1\n',
+      '/etc/sysctl.d/20-b.conf': 'net.ipv4.conf.all.forwarding = 0\n',
+    };
+
+    expect(await onClient('sysctls-persist', { files })).toMatchObject({
+      status: 'fail',
+      detail: '/etc/sysctl.d/20-b.conf sets net.ipv4.conf.all.forwarding = 0',
+    });
+  });
+
   test('fails when its file is gone', async () => {
     const { status, detail } = await onClient('sysctls-persist', {
       files: { '/etc/sysctl.d/90-nomad.conf': undefined },
@@ -177,6 +217,20 @@ describe('disk-space', () => {
       status: 'fail',
       detail: '100 MiB left at /opt/consul',
     });
+  });
+
+  test('fails and warns by the number of files as well, where a file system has one', async () => {
+    const of = (available: number) => ({
+      space: { '/': { sizeBytes: 40 * gib, availableBytes: 20 * gib, files: { most: 2_000_000, available } } },
+    });
+
+    expect(await onServer('disk-space', of(12))).toMatchObject({
+      status: 'fail',
+      detail: 'room for 12 more files at /opt/nomad/data',
+      hint: expect.stringContaining('du --inodes'),
+    });
+    expect(await onServer('disk-space', of(20_000))).toMatchObject({ status: 'warn' });
+    expect(await onServer('disk-space', of(100_000))).toMatchObject({ status: 'pass' });
   });
 
   test('warns when it becomes tight', async () => {
@@ -247,6 +301,12 @@ describe('boot-enabled', () => {
       'systemctl enable nomad.service',
     ],
     ['missing', 'enabled\n', 'nomad.service is not-found', 'systemctl enable nomad.service'],
+    [
+      'one that nothing wants',
+      'enabled\nstatic\n',
+      'nomad.service is static',
+      'take back the unit file that has no [Install] section: systemctl revert nomad.service; systemctl enable nomad.service',
+    ],
   ])('fails when a unit is %s', async (_name, stdout, detail, hint) => {
     expect(
       await onServer('boot-enabled', {

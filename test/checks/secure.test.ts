@@ -383,6 +383,15 @@ describe('acls', () => {
       detail: expect.stringMatching(/answers 200 to .* without a token/),
     });
   });
+
+  test.each([429, 500])('are not called open for an answer of %i, which tells nothing', async status => {
+    const requests = { ...closed, [`GET ${nomadUrl}/v1/jobs`]: { status, body: 'No cluster leader' } };
+
+    expect(await resultOf('acls', secureServer({ requests }))).toMatchObject({
+      status: 'warn',
+      detail: expect.stringContaining(`Nomad answers ${status} to /v1/jobs`),
+    });
+  });
 });
 
 describe('workload-identity', () => {

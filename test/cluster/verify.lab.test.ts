@@ -148,11 +148,14 @@ describe.skipIf(reason !== undefined)('verify on a server and a client of a clus
     expect(complaints(await verify(server, ['--wait', '60']))).toEqual([]);
   });
 
-  it('refuses unknown checks and formats with 2, and lists those that there are', async () => {
+  it('refuses with 2 unknown checks and formats, and lists those that there are, and what would do nothing', async () => {
     const slips: readonly (readonly [readonly string[], RegExp])[] = [
       [['--only', 'nomad-lieder'], /nomad-lieder.*nomad-leader.*config-drift/s],
       [['--skip', 'nomad-lieder'], /nomad-lieder.*nomad-leader.*config-drift/s],
       [['--format', 'yaml'], /text, json, junit, prometheus or nagios/],
+      [['--only', 'consul-autopilot,nomad-autopilot'], /none of the chosen checks applies to this node, a client/],
+      [['--canary-image', 'busybox'], /--canary-image would do nothing without --canary/],
+      [['--timer', '--format', 'nagios', '--wait', '9'], /--format, --wait would do nothing with --timer/],
     ];
     for (const [slip, words] of slips) {
       const { exitCode, stdout, stderr } = await client.exec([program, 'verify', ...slip], { check: false });

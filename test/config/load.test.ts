@@ -47,6 +47,29 @@ describe('settings', () => {
     expect(fromVariables).toEqual({ ...fromFlags, meta: { rack: 'r1' } });
   });
 
+  it('take a pair of the command line as it is, once or twice, and the variable apart at its commas', () => {
+    const meta = (values: unknown) => mergeLayers([flags({ meta: values })]).meta;
+
+    expect(meta('note=a, b=c')).toEqual({ note: 'a, b=c' });
+    expect(meta(['note=a, b=c', 'rack=r1'])).toEqual({ note: 'a, b=c', rack: 'r1' });
+    expect(mergeLayers([environmentLayer({ NOMAD_BOOTSTRAP_META: 'rack=r1,disk=fast' })]).meta).toEqual({
+      rack: 'r1',
+      disk: 'fast',
+    });
+  });
+
+  it('know a setting by its other name as a variable too, and refuse both', () => {
+    const both = { NOMAD_BOOTSTRAP_EXPECT: '3', NOMAD_BOOTSTRAP_BOOTSTRAP_EXPECT: '3' };
+
+    expect(mergeLayers([environmentLayer({ NOMAD_BOOTSTRAP_BOOTSTRAP_EXPECT: '3' })])).toEqual({ expect: 3 });
+    expect(() => environmentLayer(both)).toThrow(
+      expect.objectContaining({
+        code: 'bad-setting',
+        message: 'NOMAD_BOOTSTRAP_EXPECT and NOMAD_BOOTSTRAP_BOOTSTRAP_EXPECT are one, and both are set',
+      }),
+    );
+  });
+
   it('know the commas within a search from those between servers', async () => {
     const search = 'linode:tag=nomad:prod,region=us-east,address-type=vpc_v4';
     const expected = { join: ['10.0.0.1', search, 'nomad-s3'] };
@@ -102,6 +125,7 @@ describe('settings', () => {
     ['a mirror with a password', { mirror: 'https://me:secret@x' }, /must not hold a user name or password/],
     ['a short fingerprint', { hashicorpKeyFingerprint: 'D55C' }, /40 hexadecimal digits/],
     ['a short digest', { cniSha256: 'abc' }, /64 hexadecimal digits/],
+    ['a file without a name', { tokenFile: '' }, /must name a file/],
     ['a wait without an end', { wait: '1e9' }, /whole number/],
     ['a negative wait', { wait: '-1' }, /at least 0/],
   ])('refuse %s and say what is right', (_, values, message) => {

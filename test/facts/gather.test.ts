@@ -52,9 +52,12 @@ test.each([
 });
 
 test('ufw counts as the firewall only where it is enabled', async () => {
-  const firewall = async (conf: string) => (await gatherOn({ files: { '/etc/ufw/ufw.conf': conf } })).firewall;
+  const firewall = async (conf: string) =>
+    (await gatherOn({ files: { '/etc/ufw/ufw.conf': conf, '/usr/sbin/ufw': 'a program' } })).firewall;
   expect(await firewall('# ENABLED=yes\nENABLED=no\n')).toBe('none');
   expect(await firewall('ENABLED=yes\n')).toBe('ufw');
+  const { firewall: leftBehind } = await gatherOn({ files: { '/etc/ufw/ufw.conf': 'ENABLED=yes\n' } });
+  expect(leftBehind).toBe('none');
 });
 
 test('facts are frozen', async () => {

@@ -77,6 +77,15 @@ test('Enterprise Linux 10 gets the modules of its kernel that Docker needs, othe
     'iptables-nft',
     'kernel-modules-extra-6.12.0-55.9.1.el10_0',
   ]);
+  for (const [release, packages] of [
+    ['6.12.0-55.el10.x86_64+rt', ['kernel-rt-modules-extra-6.12.0-55.el10']],
+    ['6.12.0-55.9.1.el10_0.x86_64+64k', ['kernel-64k-modules-extra-6.12.0-55.9.1.el10_0']],
+    ['6.12.0-101.33.4.3.el10uek.x86_64', []],
+    ['6.15.2-1.el10.elrepo.x86_64', []],
+  ] as const) {
+    const flavoured = { ...facts, kernel: { ...kernel, release } };
+    expect(redhat.networkingPackages(flavoured)).toEqual(['iptables-nft', ...packages]);
+  }
   const linode = { ...kernel, linodeKernel: true };
   expect(redhat.networkingPackages({ ...facts, kernel: linode })).toEqual(['iptables-nft']);
   const { facts: rocky9 } = await targetOn('rocky-9');

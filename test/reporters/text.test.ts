@@ -50,6 +50,14 @@ describe('a run', () => {
     expect(stdout).toBe('converged: 2 changes in 2 min 6 s\n');
   });
 
+  test('tells a failure in one line, also of a file whose name has two', () => {
+    const { stderr } = tell([
+      { type: 'failed', code: 'bad-config-file', message: 'the --config file a\nb cannot be read', hint: 'mend it' },
+    ]);
+
+    expect(stderr).toBe('error: the --config file a b cannot be read [bad-config-file]\nfix: mend it\n');
+  });
+
   test('with --quiet tells only warnings', () => {
     expect(tell(aRun, { quiet: true })).toEqual({ stdout: '', stderr: 'warning: the clock is not synchronised\n' });
   });
