@@ -155,7 +155,7 @@ describe.skipIf(reason !== undefined)('verify on a server and a client of a clus
       [['--format', 'yaml'], /text, json, junit, prometheus or nagios/],
       [['--only', 'consul-autopilot,nomad-autopilot'], /none of the chosen checks applies to this node, a client/],
       [['--canary-image', 'busybox'], /--canary-image would do nothing without --canary/],
-      [['--timer', '--format', 'nagios', '--wait', '9'], /--format, --wait would do nothing with --timer/],
+      [['--timer', '--format', 'junit', '--wait', '9'], /--format, --wait would do nothing with --timer/],
     ];
     for (const [slip, words] of slips) {
       const { exitCode, stdout, stderr } = await client.exec([program, 'verify', ...slip], { check: false });
