@@ -187,24 +187,25 @@ function isForbidden(error: unknown): boolean {
 const consulNodeIdPath = '/opt/consul/node-id';
 
 /**
- * This node's Consul as it tells the others of itself: its own entry among the members, whatever it calls itself. `/v1/agent/self`
- * would say the same, but without a leader Consul holds that, and all else of its local state, for up to 10 s: behind the
+ * This node's Consul as it tells the others of itself: its own entry among the members, by its id and so whatever it calls itself, or
+ * else, where its data are elsewhere, by the `name` that it should have. `/v1/agent/self` would say the same, but without a leader Consul holds that, and all else of its local state, for up to 10 s: behind the
  * registrations that it cannot deliver (agent/local/state.go, seen with 1.21.4). Throws as {@link readAgent} does, and `agent-unreadable` where it is not among them.
  */
-export async function readOwnConsul(host: HostReader): Promise<ConsulMember> {
+export async function readOwnConsul(host: HostReader, name: string): Promise<ConsulMember> {
   const [members, nodeId] = await Promise.all([readConsulMembers(host), host.readText(consulNodeIdPath)]);
-  const own = members.find(({ id }) => id !== undefined && id === nodeId?.trim());
+  const own =
+    members.find(({ id }) => id !== undefined && id === nodeId?.trim()) ?? members.find(member => member.name === name);
   if (own !== undefined) return own;
   throw new BootstrapError(
     'agent-unreadable',
     members.length === 0
       ? 'Consul names no member, not even itself'
-      : `none of the ${members.length} members that Consul names is this node, by the id in ${consulNodeIdPath}`,
+      : `none of the ${members.length} members that Consul names is this node, by the name ${name} or the id in ${consulNodeIdPath}`,
     {
       hint:
         members.length === 0
           ? `access control hides them from a run without a token: see the acl block in /etc/${consul.unit}.d`
-          : `systemctl restart ${consul.unit}; look for a data_dir or node_id of your own in /etc/${consul.unit}.d`,
+          : `systemctl restart ${consul.unit}; look for a node_name, node_id or data_dir of your own in /etc/${consul.unit}.d`,
     },
   );
 }

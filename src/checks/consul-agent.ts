@@ -10,7 +10,7 @@ export const consulAgent: HealthCheck = {
   scope: 'node',
   async run(host, { config: { node } }) {
     return explainSilence(host, consul, async () => {
-      const own = await readOwnConsul(host);
+      const own = await readOwnConsul(host, node.name);
       return judgeIdentity(consul, own.version, [
         ['node name', own.name, node.name],
         ['datacenter', own.datacenter, node.datacenter],

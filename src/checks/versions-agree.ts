@@ -21,7 +21,7 @@ export const versionsAgree: HealthCheck = {
     const [nomadSelf, nomadServers, ownConsul, consulMembers] = await Promise.all([
       readNomadSelf(host),
       readNomadMembers(host, node.region),
-      readOwnConsul(host),
+      readOwnConsul(host, node.name),
       readConsulMembers(host),
     ]);
     const nomadVersion = plainVersion(nomadSelf.config.Version.Version);

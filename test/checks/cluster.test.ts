@@ -26,14 +26,20 @@ describe('consul-agent', () => {
     expect(detail).toBe('node name is localhost, not nomad-s1; advertised address is 172.17.0.1, not 127.0.1.11');
   });
 
-  test('does not take another node of the same name for this one', async () => {
-    const { status, detail } = await resultOf(
-      'consul-agent',
-      describedServer('three-servers', { files: { '/opt/consul/node-id': 'f81ab3c2-d7bf-1490-0ae9-8512d961f73b' } }),
-    );
+  test('knows this node by its name where its data are elsewhere, and says when it knows it by nothing', async () => {
+    const elsewhere = { files: { '/opt/consul/node-id': undefined } };
+    const body = answerOf('three-servers', consulMembers);
+    own(body).Name = 'localhost';
+    const renamed = { ...elsewhere, requests: { [`GET ${consulMembers}`]: json(body) } };
 
-    expect(status).toBe('fail');
-    expect(detail).toBe('none of the 4 members that Consul names is this node, by the id in /opt/consul/node-id');
+    expect(await resultOf('consul-agent', describedServer('three-servers', elsewhere))).toMatchObject({
+      status: 'pass',
+    });
+    expect(await resultOf('consul-agent', describedServer('three-servers', renamed))).toMatchObject({
+      status: 'fail',
+      detail:
+        'none of the 4 members that Consul names is this node, by the name nomad-s1 or the id in /opt/consul/node-id',
+    });
   });
 
   test('says so when access control hides the members', async () => {
