@@ -187,9 +187,11 @@ function isForbidden(error: unknown): boolean {
 const consulNodeIdPath = '/opt/consul/node-id';
 
 /**
- * This node's Consul as it tells the others of itself: its own entry among the members, by its id and so whatever it calls itself, or
- * else, where its data are elsewhere, by the `name` that it should have. `/v1/agent/self` would say the same, but without a leader Consul holds that, and all else of its local state, for up to 10 s: behind the
- * registrations that it cannot deliver (agent/local/state.go, seen with 1.21.4). Throws as {@link readAgent} does, and `agent-unreadable` where it is not among them.
+ * This node's Consul as it tells the others of itself: its own entry among the members, by its id and so whatever it calls
+ * itself, or else, where its data are elsewhere, by the `name` that it should have. `/v1/agent/self` would say the same, but
+ * without a leader Consul holds that, and all else of its local state, for up to 10 s: behind the registrations that it cannot
+ * deliver (agent/local/state.go, seen with 1.21.4). Throws as {@link readAgent} does, and `agent-unreadable` where it is not
+ * among them.
  */
 export async function readOwnConsul(host: HostReader, name: string): Promise<ConsulMember> {
   const [members, nodeId] = await Promise.all([readConsulMembers(host), host.readText(consulNodeIdPath)]);

@@ -1,8 +1,8 @@
 import { fail, type HealthCheck, onDockerClients, pass } from './health-check.ts';
 
 /**
- * States of units that a boot starts. One that is `static` or `indirect` has no [Install] section for itself, and is started only if something
- * else wants it, as nothing does here. Source: systemctl(1), is-enabled.
+ * States of units that a boot starts. One that is `static` or `indirect` has no [Install] section for itself, and is started
+ * only if something else wants it, as nothing does here. Source: systemctl(1), is-enabled.
  */
 const started = ['enabled', 'alias', 'generated'];
 

@@ -49,8 +49,9 @@ interface Setting {
 const otherNames: Readonly<Record<string, string>> = { 'net.ipv4.conf.all.forwarding': 'net.ipv4.ip_forward' };
 
 /**
- * What systemd-sysctl leaves behind, by {@link bridgeSettings}. It sets each key once, with the value of the last file name and at the place where that
- * value came first; a pattern counts for what no line names, with a value or with a mere hyphen. Source: sysctl.d(5), src/sysctl/sysctl.c.
+ * What systemd-sysctl leaves behind, by {@link bridgeSettings}. It sets each key once, with the value of the last file name and
+ * at the place where that value came first; a pattern counts for what no line names, with a value or with a mere hyphen.
+ * Source: sysctl.d(5), src/sysctl/sysctl.c.
  */
 async function settingsAtBoot(host: HostReader): Promise<ReadonlyMap<string, Setting>> {
   const assigned = new Map<string, Setting | undefined>();
