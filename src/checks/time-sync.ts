@@ -1,5 +1,8 @@
 import { type HealthCheck, pass, warn } from './health-check.ts';
 
+/** A clock by itself loses some seconds a day. */
+const stillRightHours = 24;
+
 /** Of ntp, NTPsec and OpenNTPD, which have no program that tells it by itself. */
 const otherDaemons = ['/usr/sbin/ntpd', '/usr/sbin/openntpd'];
 
@@ -8,8 +11,17 @@ export const timeSync: HealthCheck = {
   title: 'The clock is synchronised',
   scope: 'node',
   async run(host) {
-    // Made by systemd-timesyncd at its first synchronisation and gone with it: saves a process.
-    if ((await host.stat('/run/systemd/timesync/synchronized')) !== undefined) return pass('by systemd-timesyncd');
+    // Touched by systemd-timesyncd at every synchronisation, at least every 34 min, and gone with it: saves a process.
+    // Source: systemd-timesyncd.service(8), timesyncd.conf(5).
+    const synchronised = await host.stat('/run/systemd/timesync/synchronized');
+    if (synchronised !== undefined) {
+      const hours = Math.floor((host.now().getTime() - synchronised.modifiedAt.getTime()) / 3_600_000);
+      if (hours < stillRightHours) return pass('by systemd-timesyncd');
+      return warn(
+        `systemd-timesyncd has not heard from its server for ${hours} hours, and servers whose clocks differ misjudge tokens and leases`,
+        'see whom it asks, and let UDP 123 out to it: timedatectl timesync-status; journalctl -u systemd-timesyncd -n 20',
+      );
+    }
     // Its own program says so without changing anything. Source: chronyc(1), tracking.
     const chrony = await host.query(['chronyc', '-n', 'tracking']);
     const [, leap] = /^Leap status\s*: (.+)$/m.exec(chrony.stdout) ?? [];

@@ -22,6 +22,8 @@ export interface FileStat {
   /** `user:group`, by name where the name is known, else by number. */
   readonly owner: string;
   readonly sizeBytes: number;
+  /** When its content changed last. */
+  readonly modifiedAt: Date;
   /** Where a symlink points, as written. */
   readonly linkTarget?: string;
 }

@@ -96,6 +96,7 @@ export async function statPath(path: Path): Promise<FileStat | undefined> {
     mode: found.mode & 0o7777,
     owner: `${await nameOf('/etc/passwd', found.uid)}:${await nameOf('/etc/group', found.gid)}`,
     sizeBytes: found.size,
+    modifiedAt: found.mtime,
     ...(kind === 'symlink' ? { linkTarget: await readlink(path) } : {}),
   };
 }

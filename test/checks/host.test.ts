@@ -262,6 +262,19 @@ describe('time-sync', () => {
     expect(await onServer('time-sync', { files: { ...files, ...ntpd }, commands })).toMatchObject({ status: 'pass' });
   });
 
+  test('warns where systemd-timesyncd has not reached its server for a day', async () => {
+    const touched = (modifiedAt: string) => ({
+      files: { '/run/systemd/timesync/synchronized': { content: '', modifiedAt: new Date(modifiedAt) } },
+    });
+
+    expect(await onServer('time-sync', touched('2026-11-22T14:30:00Z'))).toMatchObject({ status: 'pass' });
+    expect(await onServer('time-sync', touched('2026-11-20T15:00:00Z'))).toMatchObject({
+      status: 'warn',
+      detail: expect.stringContaining('for 48 hours'),
+      hint: expect.stringContaining('timesync-status'),
+    });
+  });
+
   test('warns where nothing does, and asks nobody else', async () => {
     expect(await onServer('time-sync', { files, commands: { [tracking]: absent } })).toMatchObject({ status: 'warn' });
   });

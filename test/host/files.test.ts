@@ -76,7 +76,10 @@ describe('reading', () => {
     await symlink('nowhere', join(folder, 'link'));
     execFileSync('mkfifo', [join(folder, 'pipe')]);
 
-    expect(await statPath(join(folder, 'file'))).toEqual({ kind: 'file', mode: 0o4640, owner, sizeBytes: 4 });
+    expect(await statPath(join(folder, 'file'))).toEqual({
+      ...{ kind: 'file', mode: 0o4640, owner, sizeBytes: 4 },
+      modifiedAt: statSync(join(folder, 'file')).mtime,
+    });
     expect(await statPath(join(folder, 'link'))).toMatchObject({ kind: 'symlink', linkTarget: 'nowhere' });
     expect(await statPath(join(folder, 'pipe'))).toMatchObject({ kind: 'other' });
     expect(await statPath(folder)).toMatchObject({ kind: 'directory', mode: 0o700 });

@@ -23,7 +23,13 @@ import { isReadOnly } from '../../src/host/read-only-programs.ts';
 export type FixtureFile =
   | string
   | Uint8Array
-  | { readonly content: string | Uint8Array; readonly mode?: number; readonly owner?: string };
+  | {
+      readonly content: string | Uint8Array;
+      readonly mode?: number;
+      readonly owner?: string;
+      /** Default: the host's own time. */
+      readonly modifiedAt?: Date;
+    };
 
 /** What a command answers: missing parts are 0 and ''. A function may look at the host and change it, as the program would. */
 export type FixtureCommand = Partial<CommandOutput> | ((host: FixtureHost) => Partial<CommandOutput>);
@@ -109,7 +115,7 @@ export interface FixtureHost extends Host {
 }
 
 type Node =
-  | { kind: 'file'; content: Uint8Array; mode: number; owner: string }
+  | { kind: 'file'; content: Uint8Array; mode: number; owner: string; modifiedAt?: Date }
   | { kind: 'directory'; mode: number; owner: string }
   | { kind: 'symlink'; target: string };
 
@@ -201,6 +207,7 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
       content: bytes(plain.content),
       mode: plain.mode ?? 0o644,
       owner: plain.owner ?? 'root:root',
+      ...('modifiedAt' in plain ? { modifiedAt: plain.modifiedAt } : {}),
     });
   }
   const directories = description.directories ?? [];
@@ -276,11 +283,13 @@ export function fixtureHost(description: FixtureDescription = {}): FixtureHost {
           mode: 0o777,
           owner: 'root:root',
           sizeBytes: node.target.length,
+          modifiedAt: new Date(clock),
           linkTarget: node.target,
         };
       }
       const sizeBytes = node.kind === 'file' ? node.content.length : 4096;
-      return { kind: node.kind, mode: node.mode, owner: node.owner, sizeBytes };
+      const modifiedAt = (node.kind === 'file' ? node.modifiedAt : undefined) ?? new Date(clock);
+      return { kind: node.kind, mode: node.mode, owner: node.owner, sizeBytes, modifiedAt };
     },
     async request(url, options) {
       return answerRequest('GET', url, options);
