@@ -6,6 +6,7 @@ import type { Host, HostReader, Path, Resource, Step } from '../core/types.ts';
 import { asThisNode } from '../own-agents.ts';
 import { platforms } from '../platforms/index.ts';
 import { consulDeparture, nomadDeparture } from '../resources/departure.ts';
+import { drainSeconds } from '../resources/drain.ts';
 import { wasThere } from '../resources/file.ts';
 import { ruleGone } from '../resources/firewall.ts';
 import { type PackageManager, packagesId } from '../resources/packages.ts';
@@ -28,8 +29,6 @@ import { formerSysctl, moduleGone } from '../resources/undo-kernel.ts';
 import { groupGone, holdReleased, keysGone, packagesGone, userGone } from '../resources/undo-packages.ts';
 import { recordedCredentials } from './cluster-credentials.ts';
 import type { CommandContext } from './command.ts';
-
-const defaultDrainSeconds = 180;
 
 /** Settings of the last run: they go last, so that whoever stops half-way can go back as well. */
 const settingsFolder = '/etc/nomad-bootstrap';
@@ -126,7 +125,7 @@ async function undoingOf(
 ): Promise<Undoing> {
   const { firstTransaction: first } = made;
   const manager = platforms.find(({ packages }) => packages.id === first?.manager)?.packages;
-  const options = { force: settings.force === true, drainSeconds: settings.wait ?? defaultDrainSeconds, remark };
+  const options = { force: settings.force === true, drainSeconds: settings.wait ?? drainSeconds, remark };
   const { packages, staying } = await packagesThatGo(host, made, remark, manager);
   return {
     made,

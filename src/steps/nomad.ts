@@ -1,10 +1,11 @@
 import { readAsset } from '../assets.ts';
 import { addressesToJoin, joinsOverVlan, searchesToJoin } from '../config/config.ts';
 import type { Secret } from '../core/secret.ts';
-import type { Host, Step } from '../core/types.ts';
+import type { Host, Resource, Step } from '../core/types.ts';
 import { asThisNode, consulApi, nomadApi } from '../own-agents.ts';
 import { type AgentSpec, agent } from '../resources/agent.ts';
 import { isKnownToConsul } from '../resources/consul-token.ts';
+import { drain } from '../resources/drain.ts';
 import { eligibility } from '../resources/eligibility.ts';
 import type { DesiredFile } from '../resources/file.ts';
 import { quorumGuard } from '../resources/quorum-guard.ts';
@@ -26,12 +27,25 @@ export const nomad: Step<Target> = {
     isNode(target)
       ? [
           // It may be kept data, of a user nomad that had another number, or of a server that ran jobs and was root.
-          ...(target.config.node.runsClient ? [] : [treeOwner('/opt/nomad/data/server', 'nomad:nomad')]),
+          ...(target.config.node.runsClient
+            ? []
+            : [asOwn(target, drain(nomadApi, serverDropIn)), treeOwner('/opt/nomad/data/server', 'nomad:nomad')]),
           agent(nomadAgent(target)),
-          ...(target.config.node.runsClient ? [eligibility(nomadApi)] : []),
+          ...(target.config.node.runsClient ? [asOwn(target, eligibility(nomadApi))] : []),
         ]
       : [],
 };
+
+/** The resource, asking this node's agents as they want to be asked. */
+function asOwn(target: NodeTarget, resource: Resource): Resource {
+  return {
+    id: resource.id,
+    async plan(host, before) {
+      const change = await resource.plan(host, before);
+      return change && { ...change, apply: host => change.apply(asThisNode(host, target)) };
+    },
+  };
+}
 
 /** Nomad's agent as this node is to run it. */
 export function nomadAgent(target: NodeTarget): AgentSpec {
@@ -44,7 +58,7 @@ export function nomadAgent(target: NodeTarget): AgentSpec {
       path: '/opt/nomad/data',
       attributes: { mode: 0o700, owner: target.config.node.runsClient ? 'root:root' : 'nomad:nomad' },
     },
-    ...(target.config.node.runsClient ? { unwanted: [dropInPath('20-server-user.conf')] } : {}),
+    ...(target.config.node.runsClient ? { unwanted: [serverDropIn] } : {}),
     files: [
       {
         // In place of the package's own: that one is a cluster of its own, and would be merged.
@@ -167,3 +181,6 @@ function dropIn(name: string): DesiredFile {
 function dropInPath(name: string): string {
   return `/etc/systemd/system/nomad.service.d/${name}`;
 }
+
+/** Of servers that run no jobs. */
+const serverDropIn = dropInPath('20-server-user.conf');

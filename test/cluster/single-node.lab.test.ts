@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Lab, type LabNode, openLab, waitFor, whyNoLab } from '../lab/lab.ts';
+import { type Lab, type LabNode, openLab, waitFor, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
 import {
   bootstrap,
   complaints,
@@ -12,9 +12,15 @@ import {
   program,
   verify,
 } from './bootstrap.ts';
+import { runJob } from './uninstallation.ts';
 
 const reason = whyNoLab();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/single-node.lab.test.ts: ${reason}\n`);
+
+const noJobs = whyNoRealAgents();
+if (reason === undefined && noJobs !== undefined) {
+  process.stderr.write(`skipped: the jobs of test/cluster/single-node.lab.test.ts: ${noJobs}\n`);
+}
 
 const agents = ['nomad', 'consul', 'docker'];
 
@@ -117,6 +123,36 @@ describe.skipIf(reason !== undefined)('one node by itself', () => {
       }
       const rerun = await bootstrap(node, ['server', '--wait', '30']);
       expect([rerun.exitCode, ending(rerun)]).toMatchObject([0, { outcome: 'forming', changes: 0 }]);
+    },
+  );
+
+  // The stand-in runs no jobs.
+  it.skipIf(noJobs !== undefined)(
+    'moves its jobs away before it stops to be a client, and takes them again',
+    async () => {
+      const node = await freshNode(lab, { name: 'both', system: 'debian13' });
+      const asking = { check: false } as const;
+      const running = async () => (await node.exec(['pgrep', '-xf', '/bin/sleep 3600'], asking)).stdout !== '';
+      const first = await bootstrap(node, ['server', '--insecure', '--with-client', '--raw-exec', ...flags]);
+      expect([first.exitCode, failure(first)]).toEqual([0, undefined]);
+      await runJob(node, []);
+      expect(await running()).toBe(true);
+      const dryRun = await bootstrap(node, ['server', '--no-with-client', '--dry-run']);
+
+      const without = await bootstrap(node, ['server', '--no-with-client']);
+
+      expect([without.exitCode, failure(without)]).toEqual([0, undefined]);
+      expect(planned(dryRun)).toEqual(madeTrue(without));
+      expect(madeTrue(without)).toContain('drain:nomad');
+      expect(await running()).toBe(false);
+      expect((await bootstrap(node, ['server'])).events.at(-1)).toMatchObject({ changes: 0 });
+      const again = await bootstrap(node, ['server', '--with-client']);
+      expect([again.exitCode, failure(again), madeTrue(again)]).toEqual([
+        0,
+        undefined,
+        expect.arrayContaining(['eligibility:nomad']),
+      ]);
+      expect(await waitFor('the job to come back', async () => ((await running()) ? true : undefined))).toBe(true);
     },
   );
 

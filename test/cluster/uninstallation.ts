@@ -124,7 +124,7 @@ export async function json(
 }
 
 /** A job of one task that never ends, running on the client. */
-async function runJob(server: LabNode, headers: readonly string[]): Promise<void> {
+export async function runJob(server: LabNode, headers: readonly string[]): Promise<void> {
   const task = { Name: 'sleep', Driver: 'raw_exec', Config: { command: '/bin/sleep', args: ['3600'] } };
   const Job = {
     ID: 'lasting',

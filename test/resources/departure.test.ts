@@ -100,7 +100,9 @@ describe('a Nomad client', () => {
     });
     const asked = options(10);
     await nomadDeparture(asked).leave(host);
-    expect(asked.remarks).toEqual(['some allocations of this node did not end in time']);
+    expect(asked.remarks).toEqual([
+      'jobs of this node end without notice: some of its allocations did not end in time',
+    ]);
   });
 
   test.each<[string, NonNullable<FixtureDescription['requests']>[string], string]>([
@@ -111,7 +113,7 @@ describe('a Nomad client', () => {
     const host = fixtureHost({ files: client, requests: { [`PUT ${node}/drain`]: answer } });
     const asked = options();
     await nomadDeparture(asked).leave(host);
-    expect(asked.remarks).toEqual([`this node was not drained, so its jobs end without notice: ${told}`]);
+    expect(asked.remarks).toEqual([`jobs of this node end without notice: Nomad did not drain it (${told})`]);
   });
 
   test('goes on with its work when the drain is interrupted', async () => {
