@@ -132,6 +132,7 @@ function takeSwitchValues(argv: readonly string[]) {
   const known = new Set(
     (Object.keys(options) as OptionName[]).filter(name => options[name].kind === 'switch').map(flagName),
   );
+  const flags = new Set((Object.keys(options) as OptionName[]).flatMap(namesOf));
   const switches = new Map<string, string>();
   const end = argv.indexOf('--');
   const words = argv.map((word, index) => {
@@ -139,6 +140,9 @@ function takeSwitchValues(argv: readonly string[]) {
     if (end !== -1 && index > end) return word;
     // yargs looks options up in plain objects, and would find what every object has.
     if (flag.replace(/^no-/, '') in Object.prototype) throw badUsage(`Unknown argument: ${flag}`);
+    if (flag.startsWith('no-') && !known.has(flag.slice(3)) && flags.has(flag.slice(3))) {
+      throw badUsage(`--${flag}: only a switch can be taken back so, and --${flag.slice(3)} takes a value`);
+    }
     // The last one counts.
     if (value === undefined) switches.delete(flag.replace(/^no-/, ''));
     if (!known.has(flag)) return word;

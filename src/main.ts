@@ -259,7 +259,7 @@ function interruption(signal: 'SIGINT' | 'SIGTERM', command: string): BootstrapE
   const hint =
     command === 'verify'
       ? 'nothing was changed, and of a canary nothing stays; run it again at any time'
-      : `the change at hand was finished; run nomad-bootstrap ${command} again to go on`;
+      : `the change at hand was finished; run the same nomad-bootstrap ${command} again, with the same flags, to go on`;
   return signal === 'SIGINT'
     ? new BootstrapError('interrupted', 'interrupted', { hint })
     : new BootstrapError('terminated', 'told to end (SIGTERM)', { hint });
@@ -267,7 +267,7 @@ function interruption(signal: 'SIGINT' | 'SIGTERM', command: string): BootstrapE
 
 function forcedEnd(reason: BootstrapError, failure: unknown, command: string): BootstrapError {
   return new BootstrapError(reason.code, 'interrupted a second time: the change at hand was ended', {
-    hint: `run nomad-bootstrap ${command} again: it goes on from there`,
+    hint: `run the same nomad-bootstrap ${command} again, with the same flags: it goes on from there`,
     detail: failure instanceof Error ? failure.message : String(failure),
     cause: failure,
   });

@@ -114,6 +114,7 @@ describe('a command line', () => {
     ['a flag that every object has', ['server', '--constructor', 'x'], /Unknown argument: constructor/],
     ['its negation', ['server', '--no-toString'], /Unknown argument: no-toString/],
     ['a prototype', ['server', '--__proto__.x', 'y'], /Unknown argument/],
+    ['a negation of a value', ['server', '--no-mirror'], /--no-mirror: only a switch can be taken back so/],
     ['a flag without its value', ['server', '--expect'], /Not enough arguments following: expect/],
     ['a flag in place of a value', ['server', '--expect', '--json'], /Not enough arguments following: expect/],
     ['a word too many', ['server', 'now'], /Unknown argument: now/],

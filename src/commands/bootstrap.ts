@@ -137,7 +137,8 @@ async function targetOf(context: CommandContext): Promise<Target> {
   const { node } = config;
   const asking = node === undefined ? host : asThisNode(host, { config: { node }, credentials });
   const entries = await context.journal.entries();
-  const resolution = await resolve(asking, facts, config, platform, recorded?.resolution, packagesBrought(entries));
+  const found = recorded && { resolution: recorded.resolution, mirror: recorded.config.packages.mirror };
+  const resolution = await resolve(asking, facts, config, platform, found, packagesBrought(entries));
   if (resolution.hashicorp.fallback && recorded === undefined) {
     const message = `HashiCorp's repository has nothing for this release of the system yet; taking that of ${resolution.hashicorp.suite}`;
     reporter.report({ type: 'notice', level: 'info', message });

@@ -37,7 +37,14 @@ export function decide(
   refuseLostAddress(settings, recorded, facts);
   const node = role === 'dev' ? decideDev(settings, facts) : decideClusterNode(role, settings, facts, token);
   refuseConflicts(node, recorded);
-  return { packages, node, force };
+  return { packages, node: withKnownKind(node, recorded), force };
+}
+
+/** Without Linode's metadata a VLAN is called private: a node that once knew better does not forget it. */
+function withKnownKind(node: NodeConfig, recorded: Recorded | undefined): NodeConfig {
+  const former = recorded?.config.node?.network;
+  if (former?.address !== node.network.address || node.network.kind !== 'private') return node;
+  return { ...node, network: { ...node.network, kind: former.kind } };
 }
 
 /** What a token fixes for all nodes of its cluster. */

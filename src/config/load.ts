@@ -8,14 +8,19 @@ export interface Layer {
   readonly values: Readonly<Partial<Record<OptionName, unknown>>>;
 }
 
-/** The settings of the first layer that has each. Throws `bad-setting`, naming the place and what it must be. */
+/** The settings of the first layer that has each; none where that takes it back. Throws `bad-setting`, naming the place and what it must be. */
 export function mergeLayers(layers: readonly Layer[]): Settings {
   const merged: Partial<Record<OptionName, unknown>> = {};
   for (const name of Object.keys(options) as OptionName[]) {
     const layer = layers.find(({ values }) => values[name] !== undefined);
-    if (layer !== undefined) merged[name] = judged(name, layer);
+    if (layer === undefined || takesBack(name, layer.values[name])) continue;
+    merged[name] = judged(name, layer);
   }
   return merged as Settings;
+}
+
+function takesBack(name: OptionName, given: unknown): boolean {
+  return given === '' && 'emptyTakesBack' in options[name];
 }
 
 function judged(name: OptionName, layer: Layer): unknown {

@@ -26,6 +26,8 @@ interface Option<S extends z.ZodType = z.ZodType> {
   /** What stands for the value in the help. */
   readonly placeholder?: string;
   readonly alias?: string;
+  /** An empty value takes back what was recorded: what holds without it may be wanted again. */
+  readonly emptyTakesBack?: true;
   readonly commands: readonly CommandName[];
 }
 
@@ -238,6 +240,7 @@ export const options = {
     schema: nodeAttribute,
     describe: 'Node class',
     placeholder: 'CLASS',
+    emptyTakesBack: true,
     commands: roles,
   }),
   meta: option({
@@ -324,6 +327,7 @@ export const options = {
     schema: mirrorUrl,
     describe: 'Every upstream below one address, or file:///FOLDER: URL/apt.releases.hashicorp.com/...',
     placeholder: 'URL',
+    emptyTakesBack: true,
     commands: changing,
   }),
   hashicorpKeyFingerprint: option({

@@ -15,13 +15,20 @@ type AgentVersion = Resolution['nomad'];
 
 const agents = ['nomad', 'consul'] as const satisfies readonly Agent[];
 
+/** What an earlier run found, and where. */
+interface Recorded {
+  readonly resolution: Resolution;
+  readonly mirror?: string | undefined;
+}
+
 /** Packages with a Docker engine, from wherever: one of them is left as it is. */
 const engines = ['docker-ce', 'docker.io', 'moby-engine'];
 
 /**
  * What the configuration means today. Each version is the one asked for, else the recorded one, else the installed one,
  * else the newest patch release of the tested line in the repository's index; an agent is never taken back to an older
- * release. Upstreams are asked only for what is not installed, so a rerun with nothing to do makes no request.
+ * release. Upstreams are asked only for what is not installed, or where they are other ones now, so a rerun with nothing to do
+ * makes no request.
  *
  * A client without a wish takes its servers' versions, where they can be asked.
  *
@@ -32,16 +39,17 @@ export async function resolve(
   facts: Facts,
   config: Config,
   platform: Platform,
-  recorded?: Resolution,
+  recorded?: Recorded,
   /** Packages that earlier runs brought, finished or not. */
   brought: ReadonlySet<string> = new Set(),
 ): Promise<Resolution> {
   // What was cut off is gone on with: going back is for nobody to decide by accident.
   const there = await platform.packages.unpacked(host, agents);
   const present = await platform.packages.installed(host, engines);
+  const moved = recorded !== undefined && config.packages.mirror !== recorded.mirror;
   const [hashicorp, docker] = await Promise.all([
-    resolveHashicorp(host, platform.hashicorp(facts, config), config, there, recorded),
-    resolveDocker(host, facts, config, platform, present, recorded?.docker, brought),
+    resolveHashicorp(host, platform.hashicorp(facts, config), config, there, recorded?.resolution, moved),
+    resolveDocker(host, facts, config, platform, present, recorded?.resolution.docker, moved, brought),
   ]);
   return { ...hashicorp, docker, cni: resolveCni(config, facts.architecture) };
 }
@@ -52,6 +60,7 @@ async function resolveHashicorp(
   config: Config,
   installed: ReadonlyMap<string, string>,
   recorded: Resolution | undefined,
+  moved: boolean,
 ): Promise<Pick<Resolution, 'hashicorp' | 'nomad' | 'consul'>> {
   const wishes = { nomad: config.packages.nomadVersion, consul: config.packages.consulVersion };
   const known = {
@@ -60,19 +69,13 @@ async function resolveHashicorp(
   };
   const servers = await serversOf(host, config, wishes, known);
   for (const agent of agents) refuseNewer(agent, wishes[agent], known[agent], servers[agent]);
-  const suite = recorded?.hashicorp.suite ?? (await probe.configured(host));
+  const suite = moved ? undefined : (recorded?.hashicorp.suite ?? (await probe.configured(host)));
   if (known.nomad !== undefined && known.consul !== undefined && suite !== undefined) {
     return { hashicorp: { suite, fallback: suite !== probe.candidates[0] }, nomad: known.nomad, consul: known.consul };
   }
 
   const found = await firstSuite(host, probe, agents);
-  if (found === undefined) {
-    throw new BootstrapError(
-      'upstream-refused',
-      `${probe.baseUrl} has no packages for ${probe.candidates.join(' or ')}`,
-      { hint: 'try again later, or name a mirror that has them with --mirror URL' },
-    );
-  }
+  if (found === undefined) throw nothingAt(probe);
   const index = { ...found, address: `${probe.baseUrl} ${found.suite}` };
   return {
     hashicorp: { suite: found.suite, fallback: found.suite !== probe.candidates[0] },
@@ -85,6 +88,14 @@ async function resolveHashicorp(
     refuseNewer(agent, wishes[agent], version, servers[agent]);
     return version;
   }
+}
+
+function nothingAt(probe: RepositoryProbe): BootstrapError {
+  return new BootstrapError(
+    'upstream-refused',
+    `${probe.baseUrl} has no packages for ${probe.candidates.join(' or ')}`,
+    { hint: 'try again later, or name a mirror that has them with --mirror URL' },
+  );
 }
 
 type Wishes = Readonly<Record<Agent, string>>;
@@ -226,11 +237,18 @@ async function resolveDocker(
   platform: Platform,
   installed: ReadonlyMap<string, string>,
   recorded: DockerResolution | undefined,
+  moved: boolean,
   brought: ReadonlySet<string>,
 ): Promise<DockerResolution> {
   const wish = config.packages.docker;
   // A server that runs no jobs needs no Docker; an image is for any role.
   if (wish === 'none' || config.node?.runsClient === false) return { source: 'none' };
+  if (recorded?.source === 'docker' && wish === 'auto' && moved) {
+    const probe = platform.docker(facts, config);
+    const found = await firstSuite(host, probe, platform.dockerPackages.slice(0, 1));
+    if (found === undefined) throw nothingAt(probe);
+    return { ...recorded, suite: found.suite };
+  }
   if (recorded?.source === 'distro' || (recorded?.source === 'docker' && wish === 'auto')) return recorded;
   const engine = engines.find(name => installed.has(name));
   // One that an interrupted run brought is not somebody else's.

@@ -79,9 +79,9 @@ describe.skipIf(reason !== undefined)('one node by itself', () => {
     expect((await node.exec(['/opt/cni/bin/bridge', '--version'], { check: false })).stderr).toMatch(
       /CNI bridge plugin/i,
     );
-    expect((await node.exec(['ls', '-A', '/opt/nomad/data', '/opt/consul'], { check: false })).stdout).not.toMatch(
-      /node-id|raft/,
-    );
+    const data = await node.exec(['ls', '-A', '/opt/nomad/data', '/opt/consul', '/var/lib/docker'], { check: false });
+    expect(data.stdout).toContain('/var/lib/docker');
+    expect(data.stdout).not.toMatch(/node-id|raft|engine-id/);
     expect((await bootstrap(node, ['image', ...flags])).exitCode).toBe(0);
     expect(await states(node, 'is-active')).toEqual(agents.map(() => 'inactive'));
 

@@ -282,6 +282,15 @@ describe('a node that was bootstrapped', () => {
     expect(asked).toBe(renderRecord(decide('server', settings, undefined, facts()), resolution));
   });
 
+  it('keeps the kind of its network where the metadata that told it is silent', () => {
+    const silent = facts({ candidates: [{ ...vlan, kind: 'private' }] });
+
+    const again = decide('server', mergeLayers([recordedLayer(recorded)]), recorded, silent);
+
+    expect(again.node?.network).toEqual(recorded.config.node?.network);
+    expect(again.node?.network.kind).toBe('vlan');
+  });
+
   it('takes a new setting', () => {
     const again = mergeLayers([{ place: String, values: { expect: '5' } }, recordedLayer(recorded)]);
 

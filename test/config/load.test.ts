@@ -70,6 +70,14 @@ describe('settings', () => {
     );
   });
 
+  it('take back with an empty value what was recorded, where nothing may be wanted again', () => {
+    const recorded = flags({ mirror: 'https://m', nodeClass: 'gpu', nodePool: 'batch' });
+
+    expect(mergeLayers([flags({ mirror: '', nodeClass: '' }), recorded])).toEqual({ nodePool: 'batch' });
+    expect(mergeLayers([environmentLayer({ NOMAD_BOOTSTRAP_MIRROR: '' }), recorded]).mirror).toBe('https://m');
+    expect(() => mergeLayers([flags({ nodePool: '' }), recorded])).toThrow(/must consist of/);
+  });
+
   it('know the commas within a search from those between servers', async () => {
     const search = 'linode:tag=nomad:prod,region=us-east,address-type=vpc_v4';
     const expected = { join: ['10.0.0.1', search, 'nomad-s3'] };

@@ -22,6 +22,7 @@ interface Situation {
   /** What is installed, by package. */
   readonly installed?: Readonly<Record<string, string>>;
   readonly recorded?: Resolution;
+  readonly recordedMirror?: string;
   readonly brought?: readonly string[];
   readonly files?: FixtureDescription['files'];
   readonly requests?: Readonly<Record<string, FixtureAnswer>>;
@@ -54,7 +55,7 @@ async function resolveIn(situation: Situation) {
     facts,
     config,
     platformFor(facts.os),
-    situation.recorded,
+    situation.recorded && { resolution: situation.recorded, mirror: situation.recordedMirror },
     new Set(situation.brought),
   );
   return { resolution, host };
@@ -133,6 +134,24 @@ describe('the version of an agent', () => {
       code: 'version-not-found',
       hint: expect.stringContaining('2.1.0'),
     });
+  });
+
+  test('stays on a rerun with another mirror, which is asked whether it has the packages', async () => {
+    const mirror = 'https://m';
+    const installed = { nomad: '2.0.4-1', consul: '1.21.4-1' };
+    const there = suite(`${mirror}/apt.releases.hashicorp.com`, 'bookworm', 'main', index);
+    const moved = { installed, recorded, packages: { mirror } };
+
+    const { resolution, host } = await resolveIn({ ...moved, requests: there });
+    expect([resolution.nomad.version, resolution.hashicorp.suite]).toEqual(['2.0.4', 'bookworm']);
+    expect(host.gets).not.toEqual([]);
+    const gone = Object.fromEntries(Object.keys(there).map(key => [key, 'unreachable' as const]));
+    await expect(resolveIn({ ...moved, requests: gone })).rejects.toMatchObject({ code: 'unreachable' });
+    const { host: same } = await resolveIn({ ...moved, recordedMirror: mirror });
+    expect(same.gets).toEqual([]);
+    // And back to the upstreams themselves.
+    const { host: back } = await resolveIn({ installed, recorded, recordedMirror: mirror, requests: bookworm });
+    expect(back.gets).not.toEqual([]);
   });
 
   test('is the installed one on a rerun, and no upstream is asked', async () => {

@@ -126,6 +126,7 @@ test('an image enables nothing of Docker, and leaves a Docker alone that was the
     );
   };
   const running = fixtureHost({
+    files: { '/var/lib/docker/engine-id': '0306768a-0000-0000-0000-000000000000' },
     commands: Object.fromEntries(
       ['docker.socket', 'docker.service', 'containerd.service'].map(unit => [
         `systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts ${unit}`,
@@ -138,6 +139,7 @@ test('an image enables nothing of Docker, and leaves a Docker alone that was the
     ['service:docker.socket', 'disable and stop docker.socket'],
     ['service:docker', 'disable and stop docker.service'],
     ['service:containerd', 'disable and stop containerd.service'],
+    ['file:/var/lib/docker/engine-id', 'remove /var/lib/docker/engine-id, of which each machine makes its own'],
   ]);
   expect(await ids({ docker: { source: 'present' } })).toEqual([]);
 });
