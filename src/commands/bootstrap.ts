@@ -25,7 +25,7 @@ import { consulEnvironment } from './consul-environment.ts';
 import { readingPlugins } from './early-digests.ts';
 import { farewell } from './farewell.ts';
 import { refuseOtherCluster, warnOfOtherCluster } from './same-cluster.ts';
-import { takeUpConsulToken, untilLeaders } from './secure-start.ts';
+import { planCluster, takeUpConsulToken, untilLeaders } from './secure-start.ts';
 
 /** A first boot's network can be this late, also that of a machine made from an image. */
 const identitySeconds = 60;
@@ -45,9 +45,10 @@ export async function run(given: CommandContext): Promise<ExitCode> {
   if (isSecure(target) && context.recorded?.config.node === undefined) await refuseOtherCluster(host, target);
 
   if (settings.dryRun === true) {
-    const changes = await planAll(steps, target, host);
+    const ofCluster = isSecureServer(target) ? await planCluster(context, target) : [];
+    const changes = [...(await planAll(steps, target, host)), ...(ofCluster ?? [])];
     reporter.report({ type: 'planned', changes, dryRun: true });
-    if (isSecureServer(target)) reporter.report({ type: 'notice', level: 'info', message: clusterWide });
+    if (ofCluster === undefined) reporter.report({ type: 'notice', level: 'info', message: clusterWide });
     report('planned', changes.length, '');
     return exitCodes.converged;
   }

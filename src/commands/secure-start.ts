@@ -1,12 +1,44 @@
 import { consulLeader } from '../checks/consul-leader.ts';
 import { type Forming, forming } from '../checks/forming.ts';
 import { nomadLeader } from '../checks/nomad-leader.ts';
+import { planAll } from '../core/converge.ts';
 import { BootstrapError } from '../core/errors.ts';
 import { waitUntilHealthy } from '../core/run-checks.ts';
+import type { AnnouncedChange, HostReader } from '../core/types.ts';
 import { asThisNode, consulApi } from '../own-agents.ts';
 import { isKnownToConsul } from '../resources/consul-token.ts';
-import type { SecureTarget } from '../target.ts';
+import { clusterSteps } from '../steps/index.ts';
+import type { SecureServer, SecureTarget } from '../target.ts';
 import type { CommandContext } from './command.ts';
+
+/**
+ * What this server will make in its cluster, once that has a leader. `undefined` where that is not to be known: whichever server comes
+ * first makes it, or nobody can be asked just now.
+ */
+export async function planCluster(
+  { host, recorded }: CommandContext,
+  target: SecureServer,
+): Promise<readonly AnnouncedChange[] | undefined> {
+  const { expect, join } = target.config.node;
+  try {
+    if (recorded?.config.node !== undefined) return await planAll(clusterSteps, target, host);
+    return expect === 1 && join.length === 0 ? await planAll(clusterSteps, target, yetToBeMade(host)) : undefined;
+  } catch (error) {
+    if (error instanceof BootstrapError && /^agent-|^unreachable$/.test(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** The agents of a cluster in which there is nothing yet. */
+function yetToBeMade(host: HostReader): HostReader {
+  return {
+    ...host,
+    async request(url) {
+      const knowsNobody = url.endsWith('/v1/status/peers');
+      return { status: knowsNobody ? 200 : 404, headers: {}, body: new TextEncoder().encode(knowsNobody ? '[]' : '') };
+    },
+  };
+}
 
 /**
  * Before this a server that sees fewer than it expects may only not have heard of them yet: whoever is last must not take

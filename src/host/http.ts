@@ -124,7 +124,8 @@ export function createHttp(
       return await consume(response);
     } catch (error) {
       if (error instanceof BootstrapError) throw error;
-      throw unreachable(url, limit.signal.aborted ? limit.signal.reason : error, limitMs, settings);
+      const proxy = options.socketPath === undefined ? proxyOf(url, proxies) : undefined;
+      throw unreachable(url, limit.signal.aborted ? limit.signal.reason : error, limitMs, settings, proxy);
     } finally {
       clearTimeout(timer);
       const durationMs = Math.round(performance.now() - startedAt);
@@ -323,14 +324,29 @@ function limits({ connectTimeoutMs, stallTimeoutMs }: HttpSettings): Readonly<Re
   };
 }
 
-function unreachable(url: string, error: unknown, limitMs: number, settings: HttpSettings): BootstrapError {
+/** Where a proxy is set for an address, HOST:PORT of it: whether NO_PROXY leaves it out is the library's to know. */
+function proxyOf(url: string, { httpProxy, httpsProxy }: HttpProxies): string | undefined {
+  const { hostname, protocol } = new URL(url);
+  const proxy = (protocol === 'https:' ? httpsProxy : undefined) || httpProxy;
+  return !proxy || neverProxied.includes(hostname) ? undefined : new URL(proxy).host;
+}
+
+function unreachable(
+  url: string,
+  error: unknown,
+  limitMs: number,
+  settings: HttpSettings,
+  proxy: string | undefined,
+): BootstrapError {
   const found = obstacleIn(error, limitMs, settings);
   const { code = '', message = '' } = causeOf(error);
   const hint = /Proxy response|\(407\)/.test(message)
     ? 'the proxy refuses: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT, or name what needs no proxy in NO_PROXY'
     : certificateCodes.test(code)
       ? "check this machine's clock (date); if a mirror or proxy of yours signs with its own authority, add that to the system's trust store"
-      : 'check the address, the DNS and the firewall of this machine; behind a proxy set HTTPS_PROXY; without internet name a mirror that this machine can reach with --mirror URL';
+      : proxy !== undefined
+        ? `see that the proxy ${proxy} of HTTPS_PROXY and HTTP_PROXY answers, or name what needs none in NO_PROXY; without internet name a mirror that this machine can reach with --mirror URL`
+        : 'check the address, the DNS and the firewall of this machine; behind a proxy set HTTPS_PROXY; without internet name a mirror that this machine can reach with --mirror URL';
   return new BootstrapError('unreachable', `${url} could not be reached: ${found.reason}`, { hint, cause: found });
 }
 

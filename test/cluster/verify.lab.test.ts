@@ -2,7 +2,17 @@ import { execFileSync, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Lab, type LabNode, openLab, waitFor, whyNoLab, whyNoRealAgents } from '../lab/lab.ts';
-import { bootstrap, complaints, ending, executable, freshNode, madeTrue, program, verify } from './bootstrap.ts';
+import {
+  bootstrap,
+  complaints,
+  ending,
+  executable,
+  freshNode,
+  madeTrue,
+  planned,
+  program,
+  verify,
+} from './bootstrap.ts';
 
 const reason = whyNoLab() ?? whyNoRealAgents();
 if (reason !== undefined) process.stderr.write(`skipped: test/cluster/verify.lab.test.ts: ${reason}\n`);
@@ -35,8 +45,11 @@ describe.skipIf(reason !== undefined)('verify on a server and a client of a clus
     for (const [node, text, role] of roles) {
       await node.writeFile('/root/token', text, 0o600);
       const options = ['--token-file', '/root/token', '--network', 'eth1', ...lab.mirror.offer.flags];
+      const dryRun = await bootstrap(node, [...role, ...options, '--dry-run']);
       const run = await bootstrap(node, [...role, ...options]);
       expect(run.exitCode, JSON.stringify(ending(run))).toBe(0);
+      // The only server makes all that its cluster needs as well.
+      expect(planned(dryRun)).toEqual(madeTrue(run));
     }
     // Consul asks for Nomad's health every 10 s, Nomad for Docker's.
     for (const node of [server, client]) expect(complaints(await verify(node, ['--wait', '60']))).toEqual([]);

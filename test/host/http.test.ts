@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { BootstrapError } from '../../src/core/errors.ts';
 import type { Event } from '../../src/core/types.ts';
 import { createHttp, type HttpProxies, type HttpSettings } from '../../src/host/http.ts';
 import { type Certificate, makeAuthority } from '../support/certificates.ts';
@@ -344,6 +345,15 @@ describe('a proxy', () => {
 
     expect(text(answer)).toBe('hello');
     expect(asked).toEqual([`CONNECT upstream.invalid:${port}`]);
+  });
+
+  it('that is not there is named, without its password, and not the upstream blamed', async () => {
+    const { request } = http({ proxies: { httpsProxy: 'http://me:secret@127.0.0.1:1' } });
+
+    const error = await request('https://upstream.invalid/').catch((thrown: BootstrapError) => thrown);
+
+    expect(error).toMatchObject({ code: 'unreachable', hint: expect.stringContaining('the proxy 127.0.0.1:1 of') });
+    expect((error as BootstrapError).hint).not.toMatch(/secret|set HTTPS_PROXY/);
   });
 
   it.each([
