@@ -327,8 +327,9 @@ function limits({ connectTimeoutMs, stallTimeoutMs }: HttpSettings): Readonly<Re
 /** Where a proxy is set for an address, HOST:PORT of it: whether NO_PROXY leaves it out is the library's to know. */
 function proxyOf(url: string, { httpProxy, httpsProxy }: HttpProxies): string | undefined {
   const { hostname, protocol } = new URL(url);
-  const proxy = (protocol === 'https:' ? httpsProxy : undefined) || httpProxy;
-  return !proxy || neverProxied.includes(hostname) ? undefined : new URL(proxy).host;
+  const proxy = (protocol === 'https:' ? httpsProxy : undefined) || httpProxy || '';
+  const reaches = URL.canParse(proxy) && !neverProxied.includes(hostname.replace(/^\[|\]$/g, ''));
+  return reaches ? new URL(proxy).host : undefined;
 }
 
 function unreachable(
