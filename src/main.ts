@@ -80,7 +80,7 @@ function asksAsPlugin({ argv, environment }: ProcessPort): boolean {
   return argv[0] === 'verify' && (given || environment['NOMAD_BOOTSTRAP_FORMAT'] === 'nagios');
 }
 
-/** Whatever went wrong: for a monitor nothing is known of this node then. A signal stays a signal. */
+/** Whatever went wrong, also a signal: for a monitor nothing is known of this node then. */
 async function tellPlugin(
   { stdout }: ProcessPort,
   error: unknown,
@@ -89,8 +89,7 @@ async function tellPlugin(
   const { nagiosUnknown, renderNagiosUnknown } = await import('./reporters/verify-nagios.ts');
   const { message, hint } = failureOf(error);
   stdout.write(renderNagiosUnknown(redact(`${message}; fix: ${hint}`)));
-  const exitCode = exitCodeOf(error);
-  return exitCode === exitCodes.interrupted || exitCode === exitCodes.terminated ? exitCode : nagiosUnknown;
+  return nagiosUnknown;
 }
 
 async function runCommand(

@@ -135,8 +135,8 @@ export async function readNomadSelf(host: HostReader): Promise<z.infer<typeof no
     const nodeId = (await host.readText(nodeIdPath))?.trim();
     if (nodeId !== undefined) return readRegisteredSelf(host, nodeId);
     if ((await readNomadLeader(host)) !== '') throw error;
-    throw new BootstrapError('agent-refused', 'Nomad has not had a leader yet, and knows no token until then', {
-      hint: 'bring up the other servers, then run nomad-bootstrap again on the last: it sets up access control; where all are there: journalctl -u nomad -n 50',
+    throw new BootstrapError('agent-refused', 'Nomad has no leader, and knows no token before it has heard of one', {
+      hint: 'whom it misses is in journalctl -u nomad -n 50; where the cluster is just being made, bring up the other servers, and run nomad-bootstrap again on the last: it sets up access control',
       cause: error,
     });
   }
@@ -207,7 +207,7 @@ export async function readOwnConsul(host: HostReader, name: string): Promise<Con
       hint:
         members.length === 0
           ? `access control hides them from a run without a token: see the acl block in /etc/${consul.unit}.d`
-          : `systemctl restart ${consul.unit}; look for a node_name, node_id or data_dir of your own in /etc/${consul.unit}.d`,
+          : `look for a node_name, node_id or data_dir of your own in /etc/${consul.unit}.d; where the file is gone, put it back with the id that consul info or /v1/agent/self tells: a restart would make another node of this one`,
     },
   );
 }

@@ -31,7 +31,9 @@ const lifeSeconds = 300;
  */
 export async function runCanary(host: Host, target: NodeTarget, options: CanaryOptions = {}): Promise<CheckResult> {
   const startedAt = host.now().getTime();
-  const outcome = await fly(host, target, options).catch((error: unknown): CheckOutcome => {
+  // One for each run: another one may be under way.
+  const jobId = `nomad-bootstrap-canary-${target.config.node.name}-${startedAt}`;
+  const outcome = await fly(host, target, jobId, options).catch((error: unknown): CheckOutcome => {
     if (error instanceof BootstrapError && error.code !== 'interrupted' && error.code !== 'terminated') {
       return fail(error.message, error.hint);
     }
@@ -54,7 +56,7 @@ export function canaryToken(target: NodeTarget, given: Secret | undefined): Secr
 
 type Driver = 'docker' | 'exec' | 'raw_exec';
 
-async function fly(host: Host, target: NodeTarget, options: CanaryOptions): Promise<CheckOutcome> {
+async function fly(host: Host, target: NodeTarget, jobId: string, options: CanaryOptions): Promise<CheckOutcome> {
   const clients = await eligibleClients(host, target);
   if (clients.length === 0) {
     return fail(
@@ -70,7 +72,7 @@ async function fly(host: Host, target: NodeTarget, options: CanaryOptions): Prom
 
   let imageMissing = '';
   for (const driver of drivers) {
-    const flight = await flyOnce(host, target, driver, options);
+    const flight = await flyOnce(host, target, jobId, driver, options);
     if (!flight.imageMissing) {
       const { outcome } = flight;
       return imageMissing === '' ? outcome : { ...outcome, detail: `${outcome.detail} (${imageMissing})` };
@@ -88,17 +90,22 @@ interface Flight {
   readonly imageMissing: boolean;
 }
 
-async function flyOnce(host: Host, target: NodeTarget, driver: Driver, options: CanaryOptions): Promise<Flight> {
-  // One for each node: what was left of an earlier one is replaced.
-  const jobId = `nomad-bootstrap-canary-${target.config.node.name}`;
-  const token = `${jobId} ${host.now().getTime()}`;
+async function flyOnce(
+  host: Host,
+  target: NodeTarget,
+  jobId: string,
+  driver: Driver,
+  options: CanaryOptions,
+): Promise<Flight> {
+  const token = `${jobId} answers`;
+  const image = options.image ?? canaryImage;
   const waitSeconds = options.waitSeconds ?? 60;
   let flight: Flight;
   let stillRunning: string | undefined;
   try {
-    const job = jobOf(jobId, token, driver, options.image ?? canaryImage, placementOf(target));
+    const job = jobOf(jobId, token, driver, image, placementOf(target));
     const { EvalID, JobModifyIndex } = await register(host, job);
-    flight = await follow(host, { jobId, token, driver, evalId: EvalID, index: JobModifyIndex, waitSeconds });
+    flight = await follow(host, { jobId, token, driver, image, evalId: EvalID, index: JobModifyIndex, waitSeconds });
     stillRunning = await stop(host, jobId);
   } finally {
     // The job and its records, and whatever runs when the run was interrupted.
@@ -114,6 +121,7 @@ interface Registration {
   readonly jobId: string;
   readonly token: string;
   readonly driver: Driver;
+  readonly image: string;
   readonly evalId: string;
   readonly index: number;
   readonly waitSeconds: number;
@@ -136,7 +144,7 @@ async function follow(host: Host, job: Registration): Promise<Flight> {
         return landed(pass(`${job.driver} on ${allocation.NodeName}: served after ${seconds} s, and is gone`));
       }
     } else if (allocation.ClientStatus !== 'pending') {
-      return crashed(allocation, job.driver);
+      return crashed(allocation, job);
     } else {
       state = `${allocation.NodeName}: ${lastEvent(allocation) || 'starting'}`;
     }
@@ -159,14 +167,16 @@ function landed(outcome: CheckOutcome): Flight {
   return { outcome, imageMissing: false };
 }
 
-function crashed(allocation: Allocation, driver: Driver): Flight {
+function crashed(allocation: Allocation, { driver, image }: Registration): Flight {
   const event = lastEvent(allocation);
+  // Other images are pulled as well, for the network of a job on a bridge: where those fail, so does every job.
+  const repository = image.replace(/@.*$/, '').replace(/:[^:/]*$/, '');
   return {
     outcome: fail(
       `${driver} on ${allocation.NodeName}: ${allocation.ClientStatus}: ${event || allocation.ClientDescription}`,
       'every job with this driver or network will fail like this: journalctl -u nomad -n 50 on that node',
     ),
-    imageMissing: driver === 'docker' && /pull|image/i.test(event),
+    imageMissing: driver === 'docker' && /pull|image/i.test(event) && event.includes(repository),
   };
 }
 

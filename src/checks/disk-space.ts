@@ -1,7 +1,10 @@
-import { fail, type HealthCheck, pass, warn } from './health-check.ts';
+import type { Path } from '../core/types.ts';
+import { fail, type HealthCheck, onDockerClients, pass, warn } from './health-check.ts';
 
 /** Where the agents keep their state, and where logs go. A file system that holds several is named once. */
 const places = ['/opt/nomad/data', '/opt/consul', '/var/log'];
+/** Images and containers, often on a disk of their own. */
+const dockerPlace = '/var/lib/docker';
 /** Raft stops at a failed write, and with it the server: so the alarm comes before. */
 const leastMiB = 256;
 const tightShare = 0.1;
@@ -15,9 +18,19 @@ export const diskSpace: HealthCheck = {
   id: 'disk-space',
   title: 'There is room for state and logs',
   scope: 'node',
-  async run(host) {
+  async run(host, target) {
+    const all = [...places, ...(onDockerClients(target) ? [dockerPlace] : [])];
+    // Of the host: the unit that runs this every five minutes sees everything read-only.
+    const mounts = await host.readText('/proc/1/mounts');
+    const readOnly = all.find(path => isReadOnly(path, mounts ?? ''));
+    if (readOnly !== undefined) {
+      return fail(
+        `${readOnly} is on a file system that is mounted read-only`,
+        'find out why: dmesg | grep -i remount; after a file system check: mount -o remount,rw, and restart the agents',
+      );
+    }
     const spaces = await Promise.all(
-      places.map(async path => ({ path, space: (await host.space(path)) ?? (await host.space('/')) })),
+      all.map(async path => ({ path, space: (await host.space(path)) ?? (await host.space('/')) })),
     );
     let tight: string | undefined;
     let roomiest = '';
@@ -48,3 +61,13 @@ export const diskSpace: HealthCheck = {
     return pass(roomiest);
   },
 };
+
+/** By the last mount that holds the path. Source: proc_pid_mounts(5). */
+function isReadOnly(path: Path, mounts: string): boolean {
+  const holding = mounts
+    .split('\n')
+    .map(line => line.split(' '))
+    .filter(([, point = '']) => point === path || path.startsWith(point === '/' ? '/' : `${point}/`))
+    .sort(([, a = ''], [, b = '']) => a.length - b.length);
+  return holding.at(-1)?.[3]?.split(',').includes('ro') === true;
+}

@@ -3,7 +3,9 @@ import { bootEnabled } from './boot-enabled.ts';
 import { bridgeSysctls } from './bridge-sysctls.ts';
 import { certificates } from './certificates.ts';
 import { cgroups } from './cgroups.ts';
+import { clusterAddress } from './cluster-address.ts';
 import { cniPlugins } from './cni-plugins.ts';
+import { configAccepted } from './config-accepted.ts';
 import { consulAgent } from './consul-agent.ts';
 import { consulAutopilot } from './consul-autopilot.ts';
 import { consulLeader } from './consul-leader.ts';
@@ -48,8 +50,10 @@ export const healthChecks: readonly HealthCheck[] = [
   timeSync,
   packagesHeld,
   bootEnabled,
+  configAccepted,
   cniPlugins,
   docker,
+  clusterAddress,
   portsExposed,
   certificates,
   secretsPermissions,

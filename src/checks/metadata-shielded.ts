@@ -1,3 +1,4 @@
+import { inCidr } from '../facts/addresses.ts';
 import { isSecure } from '../target.ts';
 import { fail, type HealthCheck, pass } from './health-check.ts';
 
@@ -25,7 +26,7 @@ export const metadataShielded: HealthCheck = {
           `${program}: ${stderr.trim().split('\n')[0] ?? ''}`,
           `see whether ${program} works here: ${program} -t raw -S`,
         );
-      const rules = stdout.split('\n').filter(rule => rule.includes(` ${address}`));
+      const rules = stdout.split('\n').filter(rule => speaksOf(rule, address));
       // The first that speaks of the address decides.
       const deciding = (chain: string) => rules.find(rule => rule.startsWith(`-A ${chain} `)) ?? '';
       const missing = Object.entries(dropping).flatMap(([chain, rule]) => (rule.test(deciding(chain)) ? [] : [chain]));
@@ -39,3 +40,9 @@ export const metadataShielded: HealthCheck = {
     return pass('root alone, and only from this host');
   },
 };
+
+/** Whether a rule is for the address, by itself or with others: of a network that holds it. One for all addresses, such as for tracking, is none. */
+function speaksOf(rule: string, address: string): boolean {
+  const [, destination] = / -d (\S+)/.exec(rule) ?? [];
+  return destination !== undefined && (destination.startsWith(address) || inCidr(address, destination));
+}

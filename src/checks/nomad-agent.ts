@@ -1,11 +1,13 @@
 import { nomad, readNomadSelf } from './agents.ts';
 import { explainSilence, judgeIdentity } from './consul-agent.ts';
-import type { HealthCheck } from './health-check.ts';
+import { electionMs, type HealthCheck } from './health-check.ts';
 
 export const nomadAgent: HealthCheck = {
   id: 'nomad-agent',
   title: 'Nomad runs as this node is set up',
   scope: 'node',
+  // A server that was just started knows no token before it has heard of a leader, and its clients none before that.
+  confirmMs: ({ detail }) => (/answered 40[13] |knows no token/.test(detail) ? electionMs : undefined),
   async run(host, { config: { node } }) {
     return explainSilence(host, nomad, async () => {
       const { config } = await readNomadSelf(host);

@@ -29,7 +29,7 @@ export const nomadInConsul: HealthCheck = {
     if (wrong.length === 0) return pass(`${services.join(', ')}: ${checks.length} checks pass`);
     const detail = wrong.map(({ Name, Status, Output }) => `${Name} is ${Status}${saying(Output)}`).join('; ');
     if (wrong.every(isOld)) {
-      return warn(detail, 'Consul looks every 10 s: ask again with nomad-bootstrap verify --wait 15');
+      return warn(detail, 'Consul looks every 10 s: ask again after that');
     }
     return fail(detail, 'see what Consul is told there: consul catalog services; journalctl -u consul -n 50');
   },

@@ -32,8 +32,10 @@ export const portsExposed: HealthCheck = {
   title: 'No port is open to strangers',
   scope: 'node',
   async run(host, target) {
-    const open = (await listeners(host)).flatMap(({ address, port }) => {
-      const service = ports.get(port);
+    const [sockets, users] = await Promise.all([listeners(host), host.readText('/etc/passwd')]);
+    const consulUser = userId(users ?? '', 'consul');
+    const open = sockets.flatMap(({ address, port, user }) => {
+      const service = serviceOf(port, user === consulUser, consulUser === undefined);
       if (service === undefined || mayListen(service.audience, address, target)) return [];
       const shown = address.includes(':') ? `[${address}]` : address;
       return [{ place: `${service.name} on ${shown}:${port}`, port, everywhere: isForStrangers(address) }];
@@ -57,6 +59,20 @@ export const portsExposed: HealthCheck = {
   },
 };
 
+/**
+ * What listens there, as far as this is about it. Consul's sockets are those of its user, under whatever number; of others only the
+ * numbers are known, and where Consul has a user, one of Consul's numbers may be anybody's.
+ */
+function serviceOf(port: number, isConsul: boolean, hasNoUser: boolean) {
+  const known = ports.get(port);
+  if (isConsul) return known ?? ({ name: "Consul's own port", audience: 'api' } as const);
+  return known?.name.startsWith('Consul') && !hasNoUser ? undefined : known;
+}
+
+function userId(passwd: string, name: string): string | undefined {
+  return new RegExp(`^${name}:[^:]*:(\\d+):`, 'm').exec(passwd)?.[1];
+}
+
 function mayListen(audience: Audience, address: string, { config: { node } }: NodeTarget): boolean {
   if (address.startsWith('127.') || address === '::1') return true;
   if (address !== node.network.address) return false;
@@ -71,6 +87,8 @@ function isForStrangers(address: string): boolean {
 interface Listener {
   readonly address: string;
   readonly port: number;
+  /** Of the user that opened it, as a number. */
+  readonly user: string;
 }
 
 /** Listening TCP sockets, from the kernel's own table: no process needed. Source: proc_net_tcp.rst of the kernel. */
@@ -78,10 +96,10 @@ async function listeners(host: HostReader): Promise<readonly Listener[]> {
   const tables = await Promise.all([host.readText('/proc/net/tcp'), host.readText('/proc/net/tcp6')]);
   const seen = new Map<string, Listener>();
   for (const line of tables.flatMap(table => (table ?? '').split('\n'))) {
-    const [, local = '', , state] = line.trim().split(/\s+/);
+    const [, local = '', , state, , , , user = ''] = line.trim().split(/\s+/);
     const [address = '', port = ''] = local.split(':');
     if (state !== '0A') continue;
-    const listener = { address: readAddress(address), port: Number.parseInt(port, 16) };
+    const listener = { address: readAddress(address), port: Number.parseInt(port, 16), user };
     seen.set(`${listener.address} ${listener.port}`, listener);
   }
   return [...seen.values()];

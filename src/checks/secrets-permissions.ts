@@ -6,7 +6,7 @@ import { isSecure } from '../target.ts';
 import { fail, type HealthCheck, pass } from './health-check.ts';
 
 /** Who may read what: modes at most, and the only owners. A file that is not there is no leak. */
-const secretFiles: readonly { readonly path: Path; readonly mode: number; readonly owner: string }[] = [
+const secretFiles: readonly { readonly path: Path; readonly mode: number; readonly owner?: string }[] = [
   { path: '/etc/nomad-bootstrap', mode: 0o700, owner: 'root:root' },
   { path: tokenPath, mode: 0o600, owner: 'root:root' },
   { path: recordPath, mode: 0o600, owner: 'root:root' },
@@ -14,6 +14,8 @@ const secretFiles: readonly { readonly path: Path; readonly mode: number; readon
   { path: '/var/log/nomad-bootstrap.log', mode: 0o600, owner: 'root:root' },
   { path: '/opt/consul', mode: 0o700, owner: 'consul:consul' },
   ...['nomad', 'consul'].flatMap(unit => [
+    // Whoever writes here is root once the agent is restarted.
+    { path: `/etc/${unit}.d`, mode: 0o755 },
     { path: `/etc/${unit}.d/${unit}.hcl`, mode: 0o640, owner: `${unit}:${unit}` },
     { path: `/etc/${unit}.d/tls`, mode: 0o750, owner: `${unit}:${unit}` },
     { path: `/etc/${unit}.d/tls/agent-key.pem`, mode: 0o640, owner: `${unit}:${unit}` },
@@ -33,13 +35,14 @@ export const secretsPermissions: HealthCheck = {
   appliesTo: target => isSecure(target) || searchesToJoin(target.config.node).length > 0,
   async run(host, { config: { node } }) {
     const open: string[] = [];
-    const files = searchesToJoin(node).length > 0 ? [...secretFiles, apiTokenFile] : secretFiles;
+    const data = { path: '/opt/nomad/data', mode: 0o700, owner: node.runsClient ? 'root:root' : 'nomad:nomad' };
+    const files = [...secretFiles, data, ...(searchesToJoin(node).length > 0 ? [apiTokenFile] : [])];
     for (const { path, mode, owner } of files) {
       const stat = await host.stat(path);
       // Where a link leads, config-drift looks.
       if (stat === undefined || stat.kind === 'symlink') continue;
       if ((stat.mode & ~mode) !== 0) open.push(`${path} has mode ${stat.mode.toString(8)}`);
-      else if (stat.owner !== owner) open.push(`${path} is of ${stat.owner}`);
+      else if (owner !== undefined && stat.owner !== owner) open.push(`${path} is of ${stat.owner}`);
     }
     const environment = (await host.readText(nomadEnvironment)) ?? '';
     if (/^\s*(?:export\s+)?(?:NOMAD|CONSUL_HTTP|CONSUL|VAULT|LINODE)_?TOKEN\s*=\s*\S/m.test(environment)) {

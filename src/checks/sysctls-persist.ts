@@ -24,6 +24,13 @@ export const sysctlsPersist: HealthCheck = {
     if (!modules.has('br_netfilter') && (await isModule(host, 'br_netfilter'))) {
       faults.push('nothing loads br_netfilter, without which there are no net.bridge settings');
     }
+    const masked = await maskedUnits(host);
+    if (masked.length > 0) {
+      return fail(
+        `${masked.join(' and ')} ${masked.length === 1 ? 'is' : 'are'} masked, so nothing sets them at boot`,
+        `systemctl unmask ${masked.join(' ')}`,
+      );
+    }
     if (faults.length === 0) return pass('modules-load.d and sysctl.d bring them back');
     const paths = [...new Set(contrary.map(({ path }) => path))];
     return fail(
@@ -113,4 +120,11 @@ async function readDropIns(
 /** Loaded as a module: neither built in nor absent. */
 async function isModule(host: HostReader, name: string): Promise<boolean> {
   return new RegExp(`^${name}\\s`, 'm').test((await host.readText('/proc/modules')) ?? '');
+}
+
+/** Those of the units that read these files which were switched off for good: a link to nowhere in place of the unit. */
+async function maskedUnits(host: HostReader): Promise<readonly string[]> {
+  const units = ['systemd-sysctl.service', 'systemd-modules-load.service'];
+  const links = await Promise.all(units.map(unit => host.stat(`/etc/systemd/system/${unit}`)));
+  return units.filter((_, index) => links[index]?.linkTarget === '/dev/null');
 }

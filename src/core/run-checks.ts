@@ -125,6 +125,8 @@ interface Verdict {
   readonly result: CheckResult;
   /** Whoever needs this check can say nothing. */
   readonly blocks: boolean;
+  /** Where it was asked a second time: what was answered before that holds no more, for whoever needs it either. */
+  readonly asked?: HostReader | undefined;
 }
 
 async function judge<T>(
@@ -142,19 +144,23 @@ async function judge<T>(
       blocks: false,
     };
   }
-  const obstacles = (await Promise.all(needed)).filter(verdict => verdict.blocks).map(verdict => verdict.result.id);
+  const before = await Promise.all(needed);
+  const obstacles = before.filter(verdict => verdict.blocks).map(verdict => verdict.result.id);
   if (obstacles.length > 0) {
     const detail = `says nothing without ${obstacles.join(', ')}`;
     return { result: { id, title, status: 'skip', detail, durationMs: 0 }, blocks: true };
   }
   const startedAt = performance.now();
-  let outcome = await outcomeOf(check, host, target);
-  if (outcome.status === 'fail' && check.confirmMs !== undefined && freshHost !== undefined) {
-    await freshHost.sleep(check.confirmMs);
-    outcome = await outcomeOf(check, readOnce(freshHost), target);
+  let asked = before.find(verdict => verdict.asked !== undefined)?.asked;
+  let outcome = await outcomeOf(check, asked ?? host, target);
+  const confirmMs = typeof check.confirmMs === 'function' ? check.confirmMs(outcome) : check.confirmMs;
+  if (outcome.status === 'fail' && confirmMs !== undefined && freshHost !== undefined) {
+    await freshHost.sleep(confirmMs);
+    asked = readOnce(freshHost);
+    outcome = await outcomeOf(check, asked, target);
   }
   const durationMs = Math.round(performance.now() - startedAt);
-  return { result: { id, title, ...outcome, durationMs }, blocks: outcome.status === 'fail' };
+  return { result: { id, title, ...outcome, durationMs }, blocks: outcome.status === 'fail', asked };
 }
 
 async function outcomeOf<T>(check: Check<T>, host: HostReader, target: T): Promise<CheckOutcome> {

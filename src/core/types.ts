@@ -275,7 +275,7 @@ export interface Check<T> {
   /** Default 5000. Past it the check has failed. */
   readonly timeoutMs?: number;
   /** A failure that may pass by itself (an election, say) counts only when it is still there this much later. */
-  readonly confirmMs?: number;
+  readonly confirmMs?: number | ((failure: CheckOutcome) => number | undefined);
   appliesTo?(target: T): boolean;
   run(host: HostReader, target: T): Promise<CheckOutcome>;
 }

@@ -15,7 +15,8 @@ const readOnlyPrograms: Readonly<Record<string, Judge>> = {
     !args.includes('update'),
   // Without a command it takes any, from its input.
   chronyc: args => args.join(' ') === '-n tracking',
-  consul: only('version'),
+  // To validate is to read a folder and to say what is wrong with it.
+  consul: args => only('version')(args) || (args[0] === 'validate' && args.length === 2),
   // Answers no to every question of its own, and fetches nothing.
   dnf: args => args.includes('--cacheonly') && args.includes('--assumeno') && !args.includes('-y'),
   docker: only('--version'),
@@ -30,7 +31,7 @@ const readOnlyPrograms: Readonly<Record<string, Judge>> = {
   // Some of its options remove, rotate or move what was logged.
   journalctl: args => args.every(arg => /^--(unit|lines|output|since|identifier)=|^--no-pager$/.test(arg)),
   lslocks: () => true,
-  nomad: only('version'),
+  nomad: args => only('version')(args) || (args.slice(0, 2).join(' ') === 'config validate' && args.length === 3),
   rpm: startsWith('-q', '--query'),
   sha256sum: () => true,
   // -K closes sockets, -D writes a file.

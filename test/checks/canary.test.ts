@@ -9,7 +9,9 @@ import { type FixtureAnswer, type FixtureHost, fixtureHost } from '../support/fi
 import { testClientToken, testServerToken } from '../token/vectors.ts';
 import { describedClient, describedServer, json, nomadUrl } from './node.ts';
 
-const job = `${nomadUrl}/v1/job/nomad-bootstrap-canary-nomad-c1`;
+const job = `${nomadUrl}/v1/job/nomad-bootstrap-canary-nomad-c1-1795348800000`;
+
+// The number is the time at which a described host begins.
 
 /** How a cluster takes the canary, in the shapes that Nomad 2.0.5 answered. */
 interface Cluster {
@@ -113,8 +115,8 @@ async function fly(cluster: Cluster) {
 
 const taken = [
   'PUT /v1/jobs',
-  'DELETE /v1/job/nomad-bootstrap-canary-nomad-c1',
-  'DELETE /v1/job/nomad-bootstrap-canary-nomad-c1?purge=true',
+  'DELETE /v1/job/nomad-bootstrap-canary-nomad-c1-1795348800000',
+  'DELETE /v1/job/nomad-bootstrap-canary-nomad-c1-1795348800000?purge=true',
 ];
 
 describe('the canary', () => {
@@ -164,6 +166,19 @@ describe('the canary', () => {
     expect(sent(host)).toEqual([...taken, ...taken]);
   });
 
+  test('fails where another image cannot be had, without which no job in Docker gets a network', async () => {
+    const { result } = await fly({
+      states: () => [
+        failedWith(
+          'Setup Failure',
+          'failed to create network for alloc: Failed to pull registry.k8s.io/pause-amd64:3.3',
+        ),
+      ],
+    });
+
+    expect(result).toMatchObject({ status: 'fail', detail: expect.stringContaining('pause-amd64') });
+  });
+
   test('fails with the client’s own words, and is taken away', async () => {
     const { host, result } = await fly({
       drivers: ['exec'],
@@ -211,11 +226,15 @@ describe('the canary', () => {
   });
 
   test.each([
-    ['the job stays', { staysKnown: true }, 'the job nomad-bootstrap-canary-nomad-c1 could not be taken away'],
+    [
+      'the job stays',
+      { staysKnown: true },
+      'the job nomad-bootstrap-canary-nomad-c1-1795348800000 could not be taken away',
+    ],
     [
       'it runs on',
       { staysRunning: true },
-      'the job nomad-bootstrap-canary-nomad-c1 was stopped, but still runs on nomad-c1',
+      'the job nomad-bootstrap-canary-nomad-c1-1795348800000 was stopped, but still runs on nomad-c1',
     ],
   ])('fails when it served but %s', async (_name, cluster, detail) => {
     expect((await fly(cluster)).result).toMatchObject({ status: 'fail', detail });
@@ -241,7 +260,7 @@ describe('the canary', () => {
     const { target } = await describedClient();
 
     await expect(runCanary(interrupted, target)).rejects.toMatchObject({ code: 'interrupted' });
-    expect(sent(host).at(-1)).toBe('DELETE /v1/job/nomad-bootstrap-canary-nomad-c1?purge=true');
+    expect(sent(host).at(-1)).toBe('DELETE /v1/job/nomad-bootstrap-canary-nomad-c1-1795348800000?purge=true');
   });
 });
 

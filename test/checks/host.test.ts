@@ -12,6 +12,7 @@ import {
   pluginDigests,
   resultOf,
   tcpTable,
+  tcpTableOf,
 } from './node.ts';
 
 function onClient(id: string, different: NodeDescription = {}) {
@@ -134,6 +135,16 @@ describe('sysctls-persist', () => {
     ).toMatchObject({ status: 'pass' });
   });
 
+  test('fails where what sets them at boot is masked', async () => {
+    const symlinks = { '/etc/systemd/system/systemd-sysctl.service': '/dev/null' };
+
+    expect(await onClient('sysctls-persist', { symlinks })).toMatchObject({
+      status: 'fail',
+      detail: 'systemd-sysctl.service is masked, so nothing sets them at boot',
+      hint: 'systemctl unmask systemd-sysctl.service',
+    });
+  });
+
   test('knows a setting by its other name', async () => {
     const files = { '/etc/sysctl.d/95-router.conf': 'net.ipv4.conf.all.forwarding = 0\n' };
 
@@ -219,6 +230,31 @@ describe('disk-space', () => {
     });
   });
 
+  test('fails where a place is mounted read-only, as the host sees it', async () => {
+    const mounts = (options: string) => ({
+      files: { '/proc/1/mounts': `/dev/sda / ext4 rw 0 0\n/dev/sdb /opt/nomad ext4 ${options},relatime 0 0\n` },
+    });
+
+    expect(await onServer('disk-space', mounts('rw'))).toMatchObject({ status: 'pass' });
+    expect(await onServer('disk-space', mounts('ro'))).toMatchObject({
+      status: 'fail',
+      detail: '/opt/nomad/data is on a file system that is mounted read-only',
+    });
+  });
+
+  test("looks at Docker's disk where jobs run in it", async () => {
+    const space = {
+      '/': { sizeBytes: 40 * gib, availableBytes: 20 * gib },
+      '/var/lib/docker': { sizeBytes: gib, availableBytes: 0 },
+    };
+
+    expect(await onClient('disk-space', { space, docker: 'docker', directories: ['/var/lib/docker'] })).toMatchObject({
+      status: 'fail',
+      detail: '0 MiB left at /var/lib/docker',
+    });
+    expect(await onServer('disk-space', { space, directories: ['/var/lib/docker'] })).toMatchObject({ status: 'pass' });
+  });
+
   test('fails and warns by the number of files as well, where a file system has one', async () => {
     const of = (available: number) => ({
       space: { '/': { sizeBytes: 40 * gib, availableBytes: 20 * gib, files: { most: 2_000_000, available } } },
@@ -295,6 +331,53 @@ describe('packages-held', () => {
         commands: { 'dpkg --get-selections consul nomad': { stdout: 'consul\t\t\thold\nnomad\t\t\tinstall\n' } },
       }),
     ).toMatchObject({ status: 'fail', hint: 'apt-mark hold nomad' });
+  });
+});
+
+describe('config-accepted', () => {
+  const consul = '/usr/bin/consul validate /etc/consul.d';
+  const nomad = '/usr/bin/nomad config validate /etc/nomad.d';
+  const ours = { '/etc/nomad.d/nomad.hcl': '', '/etc/consul.d/consul.hcl': '', '/etc/nomad.d/README.md': '' };
+
+  test('asks no agent where there are none but our own files', async () => {
+    const { host, target } = await describedServer('three-servers', { files: ours });
+
+    const [result] = await runChecks(healthChecks, host, target, { only: ['config-accepted'] });
+
+    expect([result?.status, host.queries]).toEqual(['pass', []]);
+  });
+
+  test('passes with the names of those that the agents accept, and fails with what is said of the others', async () => {
+    const files = { ...ours, '/etc/nomad.d/zz-local.hcl': '', '/etc/consul.d/zz.json': '' };
+    const said = '==> Validating configuration\n* Error parsing zz-local.hcl: expected }\n';
+    const answers = (exitCode: number) => ({ [consul]: {}, [nomad]: { exitCode, stdout: exitCode === 0 ? '' : said } });
+
+    expect(await onServer('config-accepted', { files, commands: answers(0) })).toMatchObject({
+      status: 'pass',
+      detail: '/etc/consul.d/zz.json, /etc/nomad.d/zz-local.hcl',
+    });
+    expect(await onServer('config-accepted', { files, commands: answers(1) })).toMatchObject({
+      status: 'fail',
+      detail: expect.stringContaining('would not start again: Error parsing zz-local.hcl: expected }'),
+      hint: expect.stringContaining('/etc/nomad.d/zz-local.hcl'),
+    });
+  });
+});
+
+describe('cluster-address', () => {
+  const network = { address: '10.77.0.11', interface: 'eth1', cidr: '10.77.0.0/24', kind: 'vlan' } as const;
+  const on = (name: string, address: string) => [{ interface: name, address, prefixLength: 24, family: 4 as const }];
+
+  test('passes wherever the address is, and fails with what its interface has instead', async () => {
+    const asked = async (addresses: ReturnType<typeof on>) =>
+      onServer('cluster-address', { node: { network }, facts: { addresses } });
+
+    expect(await asked(on('eth2', '10.77.0.11'))).toMatchObject({ status: 'pass', detail: '10.77.0.11 on eth2' });
+    expect(await asked(on('eth1', '169.254.1.1'))).toMatchObject({
+      status: 'fail',
+      detail: '10.77.0.11 is on no interface; eth1 has 169.254.1.1',
+    });
+    expect(await asked([])).toMatchObject({ status: 'fail', detail: '10.77.0.11 is on no interface' });
   });
 });
 
@@ -375,6 +458,18 @@ describe('docker', () => {
     ).toMatchObject({ status: 'pass', detail: 'version 29.1.0' });
   });
 
+  test.each([
+    ['containerd', ['Engine', 'docker-init'], 'containerd does not'],
+    ['a runtime', ['Engine', 'containerd', 'docker-init'], 'has no runtime'],
+  ])('fails without %s, of which the engine then does not tell', async (_name, names, detail) => {
+    const body = JSON.stringify({ Version: '29.1.0', Components: names.map(Name => ({ Name, Version: '1' })) });
+
+    expect(await onClient('docker', { docker: 'docker', requests: { [version]: { body } } })).toMatchObject({
+      status: 'fail',
+      detail: expect.stringContaining(detail),
+    });
+  });
+
   test('fails with what systemd says when it does not answer', async () => {
     expect(
       await onClient('docker', { docker: 'docker', requests: { [version]: 'unreachable' }, commands: state }),
@@ -426,6 +521,25 @@ describe('ports-exposed', () => {
       "Consul's DNS on 0.0.0.0:8600: whoever reaches it learns where every service is, and can have it flood others with answers",
     );
     expect((await onServer('ports-exposed', listening('00000000:2198', '00000000:1226'))).detail).toMatch(/as root$/);
+  });
+
+  test('goes by the user of a socket where Consul has one: its numbers are free to others, and it may take others', async () => {
+    const files = (user: number, socket: string) => ({
+      files: { '/etc/passwd': 'root:x:0:0::/root:\nconsul:x:998:998::/:\n', '/proc/net/tcp': tcpTableOf(user, socket) },
+    });
+
+    // 8501 of a container, 8501 and 9443 of Consul, Nomad's 4646 of whomever.
+    expect(await onServer('ports-exposed', files(0, '00000000:2135'))).toMatchObject({ status: 'pass' });
+    for (const [user, socket, place] of [
+      [998, '00000000:2135', "Consul's API on 0.0.0.0:8501"],
+      [998, '00000000:24E3', "Consul's own port on 0.0.0.0:9443"],
+      [0, '00000000:1226', "Nomad's API on 0.0.0.0:4646"],
+    ] as const) {
+      expect(await onServer('ports-exposed', files(user, socket))).toMatchObject({
+        status: 'fail',
+        detail: expect.stringContaining(place),
+      });
+    }
   });
 
   test('fails with a socket of IPv6 that takes all addresses, and with a public one', async () => {

@@ -62,6 +62,7 @@ export interface NodeDescription {
   /** Replaces or, with `undefined`, takes away files. */
   readonly files?: Readonly<Record<string, FixtureFile | undefined>>;
   readonly directories?: FixtureDescription['directories'];
+  readonly symlinks?: FixtureDescription['symlinks'];
   readonly commands?: FixtureDescription['commands'];
   /** By `GET url`, instead of what was recorded. */
   readonly requests?: Readonly<Record<string, FixtureAnswer>>;
@@ -101,7 +102,14 @@ net.ipv4.ip_forward = 1
 
 /** Listening sockets as /proc/net/tcp has them; an address is given in the kernel's hexadecimal. */
 export function tcpTable(...sockets: readonly string[]): string {
-  const lines = sockets.map((local, index) => `   ${index}: ${local} 00000000:0000 0A 00000000:00000000 00:00000000`);
+  return tcpTableOf(0, ...sockets);
+}
+
+/** The same, of sockets that a user opened. */
+export function tcpTableOf(user: number, ...sockets: readonly string[]): string {
+  const lines = sockets.map(
+    (local, index) => `   ${index}: ${local} 00000000:0000 0A 00000000:00000000 00:00000000 00000000 ${user} 0 1`,
+  );
   return `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid\n${lines.join('\n')}\n`;
 }
 
@@ -193,6 +201,7 @@ async function describe(
     files: Object.fromEntries(allFiles.flatMap(([path, content]) => (content === undefined ? [] : [[path, content]]))),
     handshakes: different.handshakes ?? {},
     directories: different.directories ?? [],
+    symlinks: different.symlinks ?? {},
     commands: { ...commands, ...different.commands },
     requests: { ...Object.fromEntries(answers), ...different.requests },
     ...(different.space === undefined ? {} : { space: different.space }),

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { healthChecks } from '../../src/checks/index.ts';
+import { runChecks } from '../../src/core/run-checks.ts';
 import { Secret } from '../../src/core/secret.ts';
 import { authMethod, bindingRules } from '../../src/resources/nomad-workloads.ts';
 import { makeLeaf } from '../../src/token/certificates.ts';
@@ -73,6 +75,7 @@ describe('by the answers of real agents of a cluster with a token', () => {
       ...Object.fromEntries(folders),
       '/var/lib/nomad-bootstrap': { mode: 0o700 },
       '/opt/consul': { mode: 0o700, owner: 'consul:consul' },
+      '/opt/nomad/data': { mode: 0o700 },
     },
   };
   const shielded = {
@@ -101,6 +104,8 @@ describe('by the answers of real agents of a cluster with a token', () => {
       node,
       files,
       commands: shielded,
+      directories: { ...common.directories, '/opt/nomad/data': { mode: 0o700, owner: 'nomad:nomad' } },
+      facts: { addresses: [{ interface: 'eth1', address: '10.77.0.11', prefixLength: 24, family: 4 }] },
     });
 
     const { fail, warn, pass } = await idsByStatus(described, others);
@@ -126,7 +131,16 @@ describe('by the answers of real agents of a cluster with a token', () => {
       ...both({ cert: certificate, key: key.reveal() }),
       '/opt/nomad/data/client/client-id': '7af92555-d7c6-8a14-31a0-8b585ed53ad6',
     };
-    const more = { ...common, credentials: client, node, files, commands: shielded, docker: 'docker' } as const;
+    const addresses = [{ interface: 'eth1', address: '10.77.0.13', prefixLength: 24, family: 4 }] as const;
+    const more = {
+      ...common,
+      credentials: client,
+      node,
+      files,
+      commands: shielded,
+      docker: 'docker',
+      facts: { addresses },
+    } as const;
 
     const { fail, warn, pass } = await idsByStatus(describedClient(more, 'secure-client'), others);
 
@@ -256,6 +270,15 @@ describe('metadata-shielded', () => {
       /no rule stops them in PREROUTING/,
     ],
     [
+      'being the first to speak of a network that holds it',
+      {
+        'iptables -w -t raw -S': {
+          stdout: `-A OUTPUT -d 169.254.0.0/16 -j ACCEPT\n${rules('169.254.169.254/32')}`,
+        },
+      },
+      /no rule stops them in OUTPUT/,
+    ],
+    [
       'IPv6',
       { 'ip6tables -w -t raw -S': { stdout: '-P OUTPUT ACCEPT\n' } },
       /fd00.*no rule stops them in OUTPUT and PREROUTING/,
@@ -346,13 +369,27 @@ describe('a server that has not had a leader yet', () => {
   test('is told why it refuses its own token, and what to do', async () => {
     expect(await resultOf('nomad-agent', secureServer({ requests: requests('') }))).toMatchObject({
       status: 'fail',
-      detail: 'Nomad has not had a leader yet, and knows no token until then',
+      detail: 'Nomad has no leader, and knows no token before it has heard of one',
       hint: expect.stringContaining('bring up the other servers'),
     });
     expect(await resultOf('nomad-agent', secureServer({ requests: requests('10.77.0.11:4647') }))).toMatchObject({
       status: 'fail',
       detail: expect.stringContaining('403'),
     });
+  });
+
+  test('has a moment to hear of one, since a start is no fault', async () => {
+    const waits = async (answer: FixtureAnswer) => {
+      const { host, target } = await secureServer({
+        requests: { ...requests(''), [`GET ${nomadUrl}/v1/agent/self`]: answer },
+      });
+      const startedAt = host.now().getTime();
+      await runChecks(healthChecks, host, target, { only: ['nomad-agent'] });
+      return host.now().getTime() - startedAt;
+    };
+
+    expect(await waits({ status: 403, body: 'Permission denied' })).toBe(4000);
+    expect(await waits({ status: 500, body: 'oh no' })).toBe(0);
   });
 
   test('does not fail for what Consul holds back until then', async () => {

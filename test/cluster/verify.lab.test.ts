@@ -11,6 +11,7 @@ import {
   madeTrue,
   planned,
   program,
+  statusOf,
   verify,
 } from './bootstrap.ts';
 
@@ -127,6 +128,26 @@ describe.skipIf(reason !== undefined)('verify on a server and a client of a clus
 
     expect(await ended).toBe(130);
     await untilNothingIsLeft();
+  });
+
+  it('takes no restart of the only server for a fault, on the server and on its client', async () => {
+    const only = ['--only', 'nomad-agent,nomad-leader,nomad-advertise'];
+    for (const node of [server, client]) {
+      await server.exec(['systemctl', 'restart', 'nomad']);
+      expect(complaints(await verify(node, only))).toEqual([]);
+    }
+    expect(complaints(await verify(client, ['--wait', '60']))).toEqual([]);
+  });
+
+  it("fails on a slip in the operator's own file, before the agent is restarted", async () => {
+    const path = '/etc/nomad.d/zz-local.hcl';
+    await client.writeFile(path, 'telemetry {\n  collection_interval = "5s"\n}\n', 0o644);
+    expect(statusOf(await verify(client), 'config-accepted')).toBe('pass');
+    await client.writeFile(path, 'telemetry {\n', 0o644);
+    const { report } = await verify(client);
+    await client.exec(['rm', path]);
+
+    expect(complaints({ report })).toEqual([expect.stringContaining(path)]);
   });
 
   it('writes an exposition that promtool takes and a report that is valid by the schema of JUnit, also of failures', async () => {

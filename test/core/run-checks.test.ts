@@ -54,6 +54,30 @@ describe('runChecks', () => {
     expect(results[2]?.detail).toBe('says nothing without leader');
   });
 
+  test('gives whoever needs a check that was asked a second time its second answers', async () => {
+    const url = 'http://127.0.0.1:4646/v1/agent/self';
+    let asked = 0;
+    const answer = () => {
+      asked += 1;
+      return { status: asked === 1 ? 403 : 200 };
+    };
+    const host = fixtureHost({ requests: { [`GET ${url}`]: answer } });
+    const answers = (id: string, more: Partial<Check<Toy>> = {}): Check<Toy> => ({
+      id,
+      title: id,
+      run: async reader => ((await reader.request(url)).status === 200 ? fine : broken),
+      ...more,
+    });
+    const checks = [
+      answers('agent', { confirmMs: failure => (failure.detail === 'broken' ? 4000 : undefined) }),
+      answers('leader', { needs: ['agent'] }),
+      answers('members', { needs: ['leader'] }),
+    ];
+
+    expect(statuses(await runChecks(checks, host, toy))).toEqual({ agent: 'pass', leader: 'pass', members: 'pass' });
+    expect(asked).toBe(2);
+  });
+
   test('runs what needs a check that merely does not apply, or that only warns', async () => {
     const results = await runChecks(
       [
