@@ -207,7 +207,7 @@ export async function readOwnConsul(host: HostReader, name: string): Promise<Con
       hint:
         members.length === 0
           ? `access control hides them from a run without a token: see the acl block in /etc/${consul.unit}.d`
-          : `look for a node_name, node_id or data_dir of your own in /etc/${consul.unit}.d; where the file is gone, put it back with the id that consul info or /v1/agent/self tells: a restart would make another node of this one`,
+          : `look for a node_name, node_id or data_dir of your own in /etc/${consul.unit}.d; where the file is gone, write back what Consul's /v1/agent/self calls NodeID: a restart would make another node of this one`,
     },
   );
 }

@@ -15,15 +15,15 @@ export const configAccepted: HealthCheck = {
     const asked = await Promise.all(
       judges.map(async ({ unit, argv }) => {
         const own = await ownFiles(host, unit);
-        return { unit, own, answer: own.length === 0 ? undefined : await host.query(argv) };
+        return { unit, argv, own, answer: own.length === 0 ? undefined : await host.query(argv) };
       }),
     );
     const refused = asked.find(({ answer }) => answer !== undefined && answer.exitCode !== 0);
     if (refused?.answer !== undefined) {
-      const { unit, own, answer } = refused;
+      const { unit, argv, own, answer } = refused;
       return fail(
         `${unit} does not accept /etc/${unit}.d, and would not start again: ${reasonIn(`${answer.stdout}\n${answer.stderr}`)}`,
-        `mend or move away what is not ours there: ${own.join(', ')}; then: ${judges.find(judge => judge.unit === unit)?.argv.join(' ') ?? ''}`,
+        `mend or move away what is not ours there: ${own.join(', ')}; then: ${argv.join(' ')}`,
       );
     }
     const files = asked.flatMap(({ own }) => own);

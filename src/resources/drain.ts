@@ -1,10 +1,13 @@
 import { BootstrapError } from '../core/errors.ts';
 import type { Host, HostReader, Path, Resource } from '../core/types.ts';
+import { readUnit } from '../core/unit.ts';
 import { drainedMark } from './eligibility.ts';
 import { clientState, type OwnNode, ownNode, send, told } from './local-api.ts';
 
 /** What still runs after this time is stopped. */
 export const drainSeconds = 180;
+/** What the mark holds until the node is empty: a crash in between must not pass for a drain. */
+const begun = 'begun\n';
 /** Drained tasks have their own time to end, 5 s where a job does not say. */
 const marginSeconds = 30;
 
@@ -17,10 +20,12 @@ export function drain(api: string, serversOnly: Path): Resource {
   return {
     id: 'drain:nomad',
     async plan(host) {
-      const [client, server, drained] = await Promise.all(
-        [`${clientState}/client-id`, serversOnly, drainedMark].map(path => host.stat(path)),
+      const [client, server, mark] = await Promise.all(
+        [`${clientState}/client-id`, serversOnly, drainedMark].map(path => host.readText(path)),
       );
-      if (client === undefined || server !== undefined || drained !== undefined) return undefined;
+      if (client === undefined || server !== undefined || mark === '') return undefined;
+      // What was cut off is gone on with, but not in data that an uninstallation kept.
+      if (mark === begun && (await readUnit(host, 'nomad')).activeState !== 'active') return undefined;
       return {
         summary: `move the jobs of this node to others, and stop what is left after ${drainSeconds} s`,
         undo: { kind: 'none' },
@@ -61,10 +66,12 @@ export async function drainNode(host: Host, api: string, seconds: number): Promi
   // Nothing is placed on a node that Nomad does not know.
   if (answer?.status === 404) return undefined;
   if (answer?.status !== 200) return `Nomad did not drain it (${told(answer)})`;
-  await host.writeFile(drainedMark, '', { mode: 0o600, owner: 'root:root' });
+  const mark = (content: string) => host.writeFile(drainedMark, content, { mode: 0o600, owner: 'root:root' });
+  await mark(begun);
   try {
-    if (await untilEmpty(host, node, seconds + marginSeconds)) return undefined;
-    return 'some of its allocations did not end in time';
+    if (!(await untilEmpty(host, node, seconds + marginSeconds))) return 'some of its allocations did not end in time';
+    await mark('');
+    return undefined;
   } catch (error) {
     // Interrupted: the node goes on with its work.
     await order({ DrainSpec: null, MarkEligible: true });

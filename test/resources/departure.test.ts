@@ -60,8 +60,8 @@ describe('a Nomad client', () => {
     const departure = nomadDeparture(asked);
     expect(await departure.plan(host)).toEqual(['drain']);
     await departure.leave(host);
-    expect(sent(host)).toEqual([drainOrder(180e9), 'write']);
-    // For when it comes back with its data.
+    // A mark for when it comes back: first that it was begun, then that it is done.
+    expect(sent(host)).toEqual([drainOrder(180e9), 'write', 'write']);
     expect(Object.keys(host.contents())).toContain(drainedMark);
     expect(host.waits).toHaveLength(2);
     expect(asked.remarks).toEqual([]);
@@ -73,7 +73,7 @@ describe('a Nomad client', () => {
       requests: { [`PUT ${node}/drain`]: {}, [`GET ${node}`]: { body }, [`GET ${node}/allocations`]: { body } },
     });
     await nomadDeparture(options()).leave(host);
-    expect(sent(host)).toEqual([drainOrder(180e9), 'write']);
+    expect(sent(host)).toEqual([drainOrder(180e9), 'write', 'write']);
   });
 
   test('that is given no time stops its allocations at once', async () => {
@@ -86,7 +86,7 @@ describe('a Nomad client', () => {
       },
     });
     await nomadDeparture(options(0)).leave(host);
-    expect(sent(host)).toEqual([drainOrder(-1), 'write']);
+    expect(sent(host)).toEqual([drainOrder(-1), 'write', 'write']);
   });
 
   test('goes all the same when its allocations do not end, and says so', async () => {

@@ -26,7 +26,7 @@ test('a client that is to be a mere server is drained, and left with the mark by
     kind: 'send',
     body: expect.stringContaining(`"Deadline":${drainSeconds * 1e9}`),
   });
-  expect(Object.keys(host.contents())).toContain(drainedMark);
+  expect(host.contents()).toHaveProperty([drainedMark], '');
   expect(await drain(api, serversOnly).plan(host, none)).toBeUndefined();
 });
 
@@ -50,4 +50,17 @@ test.each<[string, Readonly<Record<string, string>>]>([
   ['was drained', { ...client, [drainedMark]: '' }],
 ])('nothing is done on a node that %s', async (_, files) => {
   expect(await drain(api, serversOnly).plan(fixtureHost({ files }), none)).toBeUndefined();
+});
+
+test.each([
+  ['goes on with a drain that was cut off, as by a crash', 'active', true],
+  ['leaves data alone that an uninstallation drained and kept', 'inactive', false],
+])('%s', async (_, activeState, planned) => {
+  const show = 'systemctl show --property=LoadState,UnitFileState,ActiveState,SubState,Result,NRestarts nomad.service';
+  const host = fixtureHost({
+    files: { ...client, [drainedMark]: 'begun\n' },
+    commands: { [show]: { stdout: `LoadState=loaded\nActiveState=${activeState}\n` } },
+  });
+
+  expect((await drain(api, serversOnly).plan(host, none)) !== undefined).toBe(planned);
 });
